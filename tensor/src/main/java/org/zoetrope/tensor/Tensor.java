@@ -1,0 +1,964 @@
+package org.zoetrope.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.DeviceOptional;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/// A block of numbers with a shape, over libtorch.
+///
+/// Operations return new tensors that belong to the innermost open [Scope]; names ending in `InPlace` change this
+/// tensor and return it. Axes count from 0; negative axes count from the end. Shapes broadcast as in PyTorch. Misuse
+/// that libtorch finds (shapes that do not fit, unequal types) is a `RuntimeException` whose first line says why.
+public final class Tensor {
+    private final org.bytedeco.pytorch.Tensor handle;
+    @Nullable Scope owner;
+
+    private Tensor(org.bytedeco.pytorch.Tensor handle) {
+        this.handle = handle;
+    }
+
+    // ---------------------------------------------------------------- ownership
+
+    static Tensor own(org.bytedeco.pytorch.Tensor handle) {
+        var tensor = new Tensor(handle);
+        var scope = Scope.current();
+        tensor.owner = scope;
+        if (scope != null) {
+            scope.adopt(tensor);
+        }
+        return tensor;
+    }
+
+    void moveTo(Scope from, @Nullable Scope to) {
+        if (owner == from) {
+            owner = to;
+            if (to != null) {
+                to.adopt(this);
+            }
+        }
+    }
+
+    void free() {
+        owner = null;
+        handle.deallocate();
+    }
+
+    /// Frees the native memory now, for a tensor that outlived every scope. Using it afterwards is an error.
+    public void close() {
+        free();
+    }
+
+    /// Whether the native memory was freed.
+    public boolean isClosed() {
+        return handle.isNull();
+    }
+
+    org.bytedeco.pytorch.Tensor handle() {
+        return handle;
+    }
+
+    static TensorOptions options(DType dtype, Device device) {
+        Torch.load();
+        try (var type = new ScalarTypeOptional(dtype.scalar);
+                var where = device.handle();
+                var place = new DeviceOptional(where);
+                var plain = new TensorOptions()) {
+            try (var typed = plain.dtype(type)) {
+                return typed.device(place);
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- making
+
+    public static Tensor zeros(DType dtype, Device device, long... shape) {
+        try (var options = options(dtype, device)) {
+            return own(torch.zeros(shape, options));
+        }
+    }
+
+    /// Zeros as float32 on the CPU.
+    public static Tensor zeros(long... shape) {
+        return zeros(DType.FLOAT32, Device.CPU, shape);
+    }
+
+    /// Ones as float32 on the CPU.
+    public static Tensor ones(long... shape) {
+        return full(1, shape);
+    }
+
+    /// One value everywhere, as float32 on the CPU.
+    public static Tensor full(double value, long... shape) {
+        return full(value, DType.FLOAT32, Device.CPU, shape);
+    }
+
+    public static Tensor full(double value, DType dtype, Device device, long... shape) {
+        try (var options = options(dtype, device); var scalar = new Scalar(value)) {
+            return own(torch.full(shape, scalar, options));
+        }
+    }
+
+    /// A shape and a type without memory, for laying out a model.
+    public static Tensor meta(DType dtype, long... shape) {
+        return zeros(dtype, Device.META, shape);
+    }
+
+    /// 0, 1, ..., n-1 as int64 on the CPU.
+    public static Tensor range(long n) {
+        var values = new long[Math.toIntExact(n)];
+        Arrays.setAll(values, i -> i);
+        return of(values, n);
+    }
+
+    /// Copies float32 values in memory order.
+    public static Tensor of(float[] values, long... shape) {
+        var tensor = emptyFor(values.length, DType.FLOAT32, shape);
+        MemorySegment.copy(values, 0, tensor.memory(), ValueLayout.JAVA_FLOAT, 0, values.length);
+        return tensor;
+    }
+
+    /// Copies float64 values in memory order.
+    public static Tensor of(double[] values, long... shape) {
+        var tensor = emptyFor(values.length, DType.FLOAT64, shape);
+        MemorySegment.copy(values, 0, tensor.memory(), ValueLayout.JAVA_DOUBLE, 0, values.length);
+        return tensor;
+    }
+
+    /// Copies int64 values in memory order.
+    public static Tensor of(long[] values, long... shape) {
+        var tensor = emptyFor(values.length, DType.INT64, shape);
+        MemorySegment.copy(values, 0, tensor.memory(), ValueLayout.JAVA_LONG, 0, values.length);
+        return tensor;
+    }
+
+    /// Copies uint8 values in memory order.
+    public static Tensor of(byte[] values, long... shape) {
+        var tensor = emptyFor(values.length, DType.UINT8, shape);
+        MemorySegment.copy(values, 0, tensor.memory(), ValueLayout.JAVA_BYTE, 0, values.length);
+        return tensor;
+    }
+
+    /// A float32 scalar (no axes).
+    public static Tensor scalar(double value) {
+        return full(value);
+    }
+
+    private static Tensor emptyFor(long count, DType dtype, long[] shape) {
+        var size = 1L;
+        for (var axis : shape) {
+            size *= axis;
+        }
+        ShapeException.require(size == count, "%d values do not fill shape %s", count, Arrays.toString(shape));
+        return zeros(dtype, Device.CPU, shape);
+    }
+
+    /// Maps a whole file into memory as uint8 [bytes], without reading it. The mapping is private: writing to the
+    /// tensor never reaches the file. It lives as long as any view of it. The file must not be shortened meanwhile.
+    public static Tensor mapFile(Path file, long bytes) {
+        try (var options = options(DType.UINT8, Device.CPU);
+                var shared = new BoolOptional(false);
+                var size = new LongOptional(bytes)) {
+            return own(torch.from_file(file.toAbsolutePath().toString(), shared, size, options));
+        }
+    }
+
+    // ---------------------------------------------------------------- looking
+
+    public long[] shape() {
+        var shape = new long[(int) handle.dim()];
+        for (var i = 0; i < shape.length; i++) {
+            shape[i] = handle.size(i);
+        }
+        return shape;
+    }
+
+    public long size(int axis) {
+        return handle.size(axis);
+    }
+
+    public int rank() {
+        return (int) handle.dim();
+    }
+
+    /// The number of elements.
+    public long count() {
+        return handle.numel();
+    }
+
+    public DType dtype() {
+        return DType.of(handle.scalar_type());
+    }
+
+    public Device device() {
+        try (var device = handle.device()) {
+            return Device.of(device);
+        }
+    }
+
+    public boolean isMeta() {
+        return handle.is_meta();
+    }
+
+    public boolean isContiguous() {
+        return handle.is_contiguous();
+    }
+
+    /// The elements as they lie in memory, without a copy. Valid while this tensor is; CPU and contiguous only.
+    public MemorySegment memory() {
+        ShapeException.require(handle.is_cpu() && handle.is_contiguous(), "memory of a tensor %s that is not contiguous on the CPU", this);
+        if (count() == 0) {
+            return MemorySegment.NULL;
+        }
+        try (var pointer = handle.data_ptr()) {
+            return MemorySegment.ofAddress(pointer.address()).reinterpret(handle.nbytes());
+        }
+    }
+
+    /// The elements in memory order, converted to float32.
+    public float[] toFloats() {
+        try (var _ = Scope.open()) {
+            return to(DType.FLOAT32).to(Device.CPU).contiguous().memory().toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    /// The elements in memory order, converted to float64.
+    public double[] toDoubles() {
+        try (var _ = Scope.open()) {
+            return to(DType.FLOAT64).to(Device.CPU).contiguous().memory().toArray(ValueLayout.JAVA_DOUBLE);
+        }
+    }
+
+    /// The elements in memory order, converted to int64.
+    public long[] toLongs() {
+        try (var _ = Scope.open()) {
+            return to(DType.INT64).to(Device.CPU).contiguous().memory().toArray(ValueLayout.JAVA_LONG);
+        }
+    }
+
+    /// The elements in memory order, converted to uint8.
+    public byte[] toBytes() {
+        try (var _ = Scope.open()) {
+            return to(DType.UINT8).to(Device.CPU).contiguous().memory().toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    /// The value of a tensor with one element.
+    public double item() {
+        return handle.item_double();
+    }
+
+    /// Whether no element is infinite or not a number.
+    public boolean isFinite() {
+        try (var finite = handle.isfinite(); var all = finite.all()) {
+            return all.item_bool();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return isClosed() ? "Tensor[closed]" : dtype() + Arrays.toString(shape()) + "@" + device();
+    }
+
+    // ---------------------------------------------------------------- type and place
+
+    public Tensor to(DType dtype) {
+        return own(handle.to(dtype.scalar));
+    }
+
+    public Tensor to(Device device) {
+        try (var where = device.handle()) {
+            return own(handle.to(where, handle.scalar_type()));
+        }
+    }
+
+    public Tensor to(Device device, DType dtype) {
+        try (var where = device.handle()) {
+            return own(handle.to(where, dtype.scalar));
+        }
+    }
+
+    /// Type and place of another tensor.
+    public Tensor like(Tensor other) {
+        return own(handle.to(other.handle));
+    }
+
+    /// The same bytes read as another type; the last axis grows or shrinks with the element size.
+    public Tensor bitcast(DType dtype) {
+        return own(handle.view(dtype.scalar));
+    }
+
+    /// A copy that shares no memory.
+    public Tensor copy() {
+        return own(handle.clone());
+    }
+
+    /// This tensor, or a copy laid out in memory order.
+    public Tensor contiguous() {
+        return own(handle.contiguous());
+    }
+
+    // ---------------------------------------------------------------- arithmetic
+
+    public Tensor plus(Tensor other) {
+        return own(handle.add(other.handle));
+    }
+
+    public Tensor plus(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.add(scalar));
+        }
+    }
+
+    public Tensor minus(Tensor other) {
+        return own(handle.sub(other.handle));
+    }
+
+    public Tensor minus(double value) {
+        return plus(-value);
+    }
+
+    public Tensor times(Tensor other) {
+        return own(handle.mul(other.handle));
+    }
+
+    public Tensor times(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.mul(scalar));
+        }
+    }
+
+    public Tensor div(Tensor other) {
+        return own(handle.div(other.handle));
+    }
+
+    public Tensor div(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.div(scalar));
+        }
+    }
+
+    public Tensor negate() {
+        return own(handle.neg());
+    }
+
+    /// this + (end - this) * weight.
+    public Tensor lerp(Tensor end, double weight) {
+        try (var scalar = new Scalar(weight)) {
+            return own(handle.lerp(end.handle, scalar));
+        }
+    }
+
+    public Tensor pow(double exponent) {
+        try (var scalar = new Scalar(exponent)) {
+            return own(handle.pow(scalar));
+        }
+    }
+
+    public Tensor square() {
+        return own(handle.square());
+    }
+
+    public Tensor sqrt() {
+        return own(handle.sqrt());
+    }
+
+    /// 1 / sqrt(this).
+    public Tensor rsqrt() {
+        return own(handle.rsqrt());
+    }
+
+    public Tensor exp() {
+        return own(handle.exp());
+    }
+
+    public Tensor log() {
+        return own(handle.log());
+    }
+
+    public Tensor sin() {
+        return own(handle.sin());
+    }
+
+    public Tensor cos() {
+        return own(handle.cos());
+    }
+
+    public Tensor tanh() {
+        return own(handle.tanh());
+    }
+
+    public Tensor sigmoid() {
+        return own(handle.sigmoid());
+    }
+
+    public Tensor abs() {
+        return own(handle.abs());
+    }
+
+    public Tensor sign() {
+        return own(handle.sign());
+    }
+
+    public Tensor round() {
+        return own(handle.round());
+    }
+
+    public Tensor floor() {
+        return own(handle.floor());
+    }
+
+    public Tensor clamp(double low, double high) {
+        try (var l = new Scalar(low); var h = new Scalar(high); var lo = new ScalarOptional(l); var hi = new ScalarOptional(h)) {
+            return own(handle.clamp(lo, hi));
+        }
+    }
+
+    /// The larger of two tensors, element by element.
+    public Tensor maximum(Tensor other) {
+        return own(handle.maximum(other.handle));
+    }
+
+    /// The smaller of two tensors, element by element.
+    public Tensor minimum(Tensor other) {
+        return own(handle.minimum(other.handle));
+    }
+
+    // ---------------------------------------------------------------- activations
+
+    public Tensor relu() {
+        return own(handle.relu());
+    }
+
+    public Tensor silu() {
+        return own(torch.silu(handle));
+    }
+
+    /// The exact Gaussian error linear unit.
+    public Tensor gelu() {
+        return own(torch.gelu(handle));
+    }
+
+    /// The tanh approximation of [#gelu()], as the transformers of this field use it.
+    public Tensor geluTanh() {
+        return own(torch.gelu(handle, "tanh"));
+    }
+
+    public Tensor softmax(int axis) {
+        return own(torch.softmax(handle, axis));
+    }
+
+    public Tensor softplus() {
+        return own(torch.softplus(handle));
+    }
+
+    // ---------------------------------------------------------------- comparing and choosing
+
+    /// Truth values of this == value.
+    public Tensor eq(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.eq(scalar));
+        }
+    }
+
+    public Tensor eq(Tensor other) {
+        return own(handle.eq(other.handle));
+    }
+
+    public Tensor less(Tensor other) {
+        return own(handle.lt(other.handle));
+    }
+
+    public Tensor less(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.lt(scalar));
+        }
+    }
+
+    public Tensor greater(Tensor other) {
+        return own(handle.gt(other.handle));
+    }
+
+    public Tensor greater(double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.gt(scalar));
+        }
+    }
+
+    public Tensor not() {
+        return own(handle.logical_not());
+    }
+
+    /// Where this truth value holds `yes`, elsewhere `no`.
+    public Tensor where(Tensor yes, Tensor no) {
+        return own(torch.where(handle, yes.handle, no.handle));
+    }
+
+    /// This tensor with `value` wherever the mask holds.
+    public Tensor maskedFill(Tensor mask, double value) {
+        try (var scalar = new Scalar(value)) {
+            return own(handle.masked_fill(mask.handle, scalar));
+        }
+    }
+
+    public Tensor argmax(int axis) {
+        try (var a = new LongOptional(axis)) {
+            return own(handle.argmax(a, false));
+        }
+    }
+
+    // ---------------------------------------------------------------- reducing
+
+    public Tensor sum() {
+        return own(handle.sum());
+    }
+
+    public Tensor mean() {
+        return own(handle.mean());
+    }
+
+    /// The largest element.
+    public Tensor max() {
+        return own(handle.max());
+    }
+
+    /// The smallest element.
+    public Tensor min() {
+        return own(handle.min());
+    }
+
+    /// Sums over axes; `keep` leaves them with size 1.
+    public Tensor sum(boolean keep, long... axes) {
+        try (var type = new ScalarTypeOptional()) {
+            return own(torch.sum(handle, axes, keep, type));
+        }
+    }
+
+    /// Averages over axes; `keep` leaves them with size 1.
+    public Tensor mean(boolean keep, long... axes) {
+        try (var type = new ScalarTypeOptional()) {
+            return own(torch.mean(handle, axes, keep, type));
+        }
+    }
+
+    /// The standard deviation over axes with Bessel's correction (divides by n - 1), as the reference code takes it.
+    public Tensor std(boolean keep, long... axes) {
+        return own(torch.std(handle, axes, true, keep));
+    }
+
+    /// The largest elements over axes.
+    public Tensor max(boolean keep, long... axes) {
+        return own(torch.amax(handle, axes, keep));
+    }
+
+    /// The q-quantile along one axis, interpolated linearly.
+    public Tensor quantile(double q, int axis, boolean keep) {
+        try (var a = new LongOptional(axis)) {
+            return own(torch.quantile(handle, q, a, keep, "linear"));
+        }
+    }
+
+    public Tensor cumsum(int axis) {
+        return own(handle.cumsum(axis));
+    }
+
+    // ---------------------------------------------------------------- shape
+
+    public Tensor reshape(long... shape) {
+        return own(handle.reshape(shape));
+    }
+
+    public Tensor permute(long... order) {
+        return own(handle.permute(order));
+    }
+
+    public Tensor transpose(int a, int b) {
+        return own(handle.transpose(a, b));
+    }
+
+    public Tensor unsqueeze(int axis) {
+        return own(handle.unsqueeze(axis));
+    }
+
+    public Tensor squeeze(int axis) {
+        return own(handle.squeeze(axis));
+    }
+
+    /// Joins the axes `from` .. `to` into one.
+    public Tensor flatten(int from, int to) {
+        return own(handle.flatten(from, to));
+    }
+
+    public Tensor narrow(int axis, long start, long length) {
+        return own(handle.narrow(axis, start, length));
+    }
+
+    /// One index of an axis, which disappears.
+    public Tensor select(int axis, long index) {
+        return own(handle.select(axis, index));
+    }
+
+    /// Every `step`-th index of an axis from `start` up to, not including, `end`.
+    public Tensor slice(int axis, long start, long end, long step) {
+        try (var s = new LongOptional(start); var e = new LongOptional(end)) {
+            return own(handle.slice(axis, s, e, step));
+        }
+    }
+
+    /// The rows of an axis named by int64 indices.
+    public Tensor indexSelect(int axis, Tensor indices) {
+        return own(torch.index_select(handle, axis, indices.handle));
+    }
+
+    /// Picks along an axis by int64 indices of the same rank.
+    public Tensor gather(int axis, Tensor indices) {
+        return own(handle.gather(axis, indices.handle));
+    }
+
+    /// Repeats axes of size 1 without copying; -1 leaves an axis as it is.
+    public Tensor expand(long... shape) {
+        return own(handle.expand(shape));
+    }
+
+    public Tensor repeat(long... times) {
+        return own(handle.repeat(times));
+    }
+
+    /// Repeats each index of an axis `times` times in a row.
+    public Tensor repeatInterleave(int axis, long times) {
+        try (var a = new LongOptional(axis); var none = new LongOptional()) {
+            return own(handle.repeat_interleave(times, a, none));
+        }
+    }
+
+    public Tensor flip(long... axes) {
+        return own(handle.flip(axes));
+    }
+
+    /// Equal parts of an axis.
+    public List<Tensor> chunk(int parts, int axis) {
+        ShapeException.require(size(axis) % parts == 0, "axis %d of %s does not split into %d equal parts", axis, this, parts);
+        var length = size(axis) / parts;
+        var result = new ArrayList<Tensor>(parts);
+        for (var i = 0; i < parts; i++) {
+            result.add(narrow(axis, i * length, length));
+        }
+        return result;
+    }
+
+    /// Consecutive parts of an axis with the given lengths.
+    public List<Tensor> split(int axis, long... lengths) {
+        var result = new ArrayList<Tensor>(lengths.length);
+        var start = 0L;
+        for (var length : lengths) {
+            result.add(narrow(axis, start, length));
+            start += length;
+        }
+        ShapeException.require(start == size(axis), "lengths %s do not fill axis %d of %s", Arrays.toString(lengths), axis, this);
+        return result;
+    }
+
+    /// The slices along an axis, which disappears.
+    public List<Tensor> unbind(int axis) {
+        var result = new ArrayList<Tensor>();
+        for (var i = 0L; i < size(axis); i++) {
+            result.add(select(axis, i));
+        }
+        return result;
+    }
+
+    public static Tensor cat(List<Tensor> parts, int axis) {
+        try (var vector = vector(parts)) {
+            return own(torch.cat(vector, axis));
+        }
+    }
+
+    public static Tensor stack(List<Tensor> parts, int axis) {
+        try (var vector = vector(parts)) {
+            return own(torch.stack(vector, axis));
+        }
+    }
+
+    static TensorVector vector(List<Tensor> parts) {
+        return new TensorVector(parts.stream().map(Tensor::handle).toArray(org.bytedeco.pytorch.Tensor[]::new));
+    }
+
+    /// Moves, splits and joins axes by a pattern such as `"B C (h p) W -> B (h W) (C p)"`. Every name stands for one
+    /// axis; parentheses join axes; `1` is an axis of size one. Of a joined group on the left at most one size may be
+    /// left open; the others come as [Axis] arguments.
+    ///
+    /// @throws ShapeException if the pattern does not fit this tensor's shape
+    public Tensor rearrange(String pattern, Axis... sizes) {
+        return Rearrange.of(pattern).apply(this, sizes);
+    }
+
+    /// Pads with a constant. `amounts` are (before, after) pairs from the last axis backwards.
+    public Tensor pad(double value, long... amounts) {
+        try (var v = new DoubleOptional(value)) {
+            return own(torch.pad(handle, amounts, "constant", v));
+        }
+    }
+
+    /// Pads by repeating the edge of the last one to three axes of a tensor of rank 2 to 5.
+    public Tensor padEdge(long... amounts) {
+        try (var none = new DoubleOptional()) {
+            return own(torch.pad(handle, amounts, "replicate", none));
+        }
+    }
+
+    // ---------------------------------------------------------------- products
+
+    public Tensor matmul(Tensor other) {
+        return own(handle.matmul(other.handle));
+    }
+
+    /// x W^T + b over the last axis.
+    ///
+    /// @param weight [out, in]
+    /// @param bias   [out], or absent
+    public Tensor linear(Tensor weight, @Nullable Tensor bias) {
+        return own(bias == null ? torch.linear(handle, weight.handle) : torch.linear(handle, weight.handle, bias.handle));
+    }
+
+    /// The rows of a table [N, D] named by these int64 indices: [..., D].
+    public Tensor embedding(Tensor table) {
+        return own(torch.embedding(table.handle, handle));
+    }
+
+    /// softmax(q k^T scale + mask) v with a fused kernel; this is q.
+    ///
+    /// @param k     [B, heads, keys, D]
+    /// @param v     [B, heads, keys, D]
+    /// @param mask  added to the scores, or truth values of what may be seen; absent for full attention
+    /// @param scale factor of the scores
+    /// @return [B, heads, queries, D]
+    public Tensor attention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
+        try (var m = optional(mask); var s = new DoubleOptional(scale)) {
+            return own(torch.scaled_dot_product_attention(handle, k.handle, v.handle, m, 0.0, false, s, false));
+        }
+    }
+
+    public Tensor conv1d(Tensor weight, @Nullable Tensor bias, int stride, int padding) {
+        try (var b = optional(bias)) {
+            return own(torch.conv1d(handle, weight.handle, b, new long[] {stride}, new long[] {padding}, new long[] {1}, 1));
+        }
+    }
+
+    public Tensor conv2d(Tensor weight, @Nullable Tensor bias, int stride, int padding) {
+        try (var b = optional(bias)) {
+            return own(torch.conv2d(handle, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding},
+                    new long[] {1, 1}, 1));
+        }
+    }
+
+    /// Convolves [B, C, F, H, W]; strides and paddings are (time, height, width).
+    public Tensor conv3d(Tensor weight, @Nullable Tensor bias, long[] stride, long[] padding) {
+        try (var b = optional(bias)) {
+            return own(torch.conv3d(handle, weight.handle, b, stride, padding, new long[] {1, 1, 1}, 1));
+        }
+    }
+
+    static TensorOptional optional(@Nullable Tensor tensor) {
+        return tensor == null ? new TensorOptional() : new TensorOptional(tensor.handle);
+    }
+
+    // ---------------------------------------------------------------- norms and resampling
+
+    /// Normalises the last axis without a scale or shift.
+    public Tensor layerNorm(double epsilon) {
+        return layerNorm(null, null, epsilon);
+    }
+
+    /// Normalises the last axis, then scales and shifts.
+    public Tensor layerNorm(@Nullable Tensor weight, @Nullable Tensor bias, double epsilon) {
+        try (var w = optional(weight); var b = optional(bias)) {
+            return own(torch.layer_norm(handle, new long[] {size(-1)}, w, b, epsilon, false));
+        }
+    }
+
+    /// Normalises groups of channels of [B, C, ...] over all further axes.
+    public Tensor groupNorm(int groups, @Nullable Tensor weight, @Nullable Tensor bias, double epsilon) {
+        try (var w = optional(weight); var b = optional(bias)) {
+            return own(torch.group_norm(handle, groups, w, b, epsilon, false));
+        }
+    }
+
+    /// Repeats pixels: [B, C, F, H, W] to the given (F, H, W) by nearest neighbour.
+    public Tensor nearest3d(long frames, long height, long width) {
+        return own(torch.upsample_nearest3d(handle, new long[] {frames, height, width}));
+    }
+
+    /// Repeats pixels: [B, C, H, W] to the given (H, W) by nearest neighbour.
+    public Tensor nearest2d(long height, long width) {
+        return own(torch.upsample_nearest2d(handle, new long[] {height, width}));
+    }
+
+    /// Interpolates [B, C, H, W] bilinearly; pixel centres, not corners, are aligned.
+    public Tensor bilinear2d(long height, long width) {
+        return own(torch.upsample_bilinear2d(handle, new long[] {height, width}, false));
+    }
+
+    /// Averages windows of [B, C, F, H, W]; the windows do not overlap.
+    public Tensor averagePool3d(long frames, long height, long width) {
+        return own(torch.avg_pool3d(handle, frames, height, width));
+    }
+
+    // ---------------------------------------------------------------- changing in place
+
+    /// this += other * scale.
+    public Tensor addInPlace(Tensor other, double scale) {
+        try (var s = new Scalar(scale)) {
+            handle.add_(other.handle, s);
+        }
+        return this;
+    }
+
+    public Tensor timesInPlace(double value) {
+        try (var s = new Scalar(value)) {
+            handle.mul_(s);
+        }
+        return this;
+    }
+
+    /// this += a * b * scale.
+    public Tensor addProductInPlace(Tensor a, Tensor b, double scale) {
+        try (var s = new Scalar(scale)) {
+            handle.addcmul_(a.handle, b.handle, s);
+        }
+        return this;
+    }
+
+    /// this += a / b * scale.
+    public Tensor addQuotientInPlace(Tensor a, Tensor b, double scale) {
+        try (var s = new Scalar(scale)) {
+            handle.addcdiv_(a.handle, b.handle, s);
+        }
+        return this;
+    }
+
+    /// this += (end - this) * weight.
+    public Tensor lerpInPlace(Tensor end, double weight) {
+        try (var s = new Scalar(weight)) {
+            handle.lerp_(end.handle, s);
+        }
+        return this;
+    }
+
+    /// Copies the elements of another tensor into this one's memory, converting type and place.
+    public Tensor set(Tensor other) {
+        handle.copy_(other.handle);
+        return this;
+    }
+
+    public Tensor zeroInPlace() {
+        handle.zero_();
+        return this;
+    }
+
+    // ---------------------------------------------------------------- gradients
+
+    /// Marks this tensor as a parameter: later results record how to differentiate with respect to it.
+    public Tensor requireGradient(boolean on) {
+        handle.set_requires_grad(on);
+        return this;
+    }
+
+    public boolean requiresGradient() {
+        return handle.requires_grad();
+    }
+
+    /// The same numbers, cut from the recorded history.
+    public Tensor detach() {
+        return own(handle.detach());
+    }
+
+    /// Accumulates the gradient of this scalar into every parameter it depends on.
+    public void backward() {
+        handle.backward();
+    }
+
+    /// Accumulates gradients given the gradient with respect to this tensor.
+    public void backward(Tensor gradient) {
+        try (var outputs = vector(List.of(this));
+                var gradients = vector(List.of(gradient));
+                var none = new BoolOptional();
+                var all = new TensorVector()) {
+            torch.backward(outputs, gradients, none, false, all);
+        }
+    }
+
+    /// Whether [#backward()] reached this tensor.
+    public boolean hasGradient() {
+        try (var gradient = handle.grad()) {
+            return gradient.defined();
+        }
+    }
+
+    /// The accumulated gradient.
+    ///
+    /// @throws IllegalStateException if there is none yet
+    public Tensor gradient() {
+        var gradient = handle.grad();
+        if (!gradient.defined()) {
+            throw new IllegalStateException("no gradient reached " + this);
+        }
+        return own(gradient);
+    }
+
+    /// Forgets the accumulated gradient and frees its memory.
+    public void clearGradient() {
+        try (var none = new org.bytedeco.pytorch.Tensor()) {
+            handle.mutable_grad().put(none);
+        }
+    }
+
+    /// The gradients of a scalar with respect to some of its inputs, without touching accumulated ones.
+    public static List<Tensor> gradients(Tensor loss, List<Tensor> inputs) {
+        try (var outputs = vector(List.of(loss)); var wanted = vector(inputs); var found = torch.grad(outputs, wanted)) {
+            var result = new ArrayList<Tensor>(inputs.size());
+            for (var i = 0L; i < found.size(); i++) {
+                // Elements of a vector die with it; the copy shares the storage and owns itself.
+                result.add(own(new org.bytedeco.pytorch.Tensor(found.get(i))));
+            }
+            return result;
+        }
+    }
+
+    /// Scales the gradients of all parameters so that their joint norm is at most `maximum`; returns the norm before.
+    public static double clipGradients(List<Tensor> parameters, double maximum) {
+        try (var vector = vector(parameters)) {
+            return torch.clip_grad_norm_(vector, maximum);
+        }
+    }
+
+    /// Native pointers must not be shared or compared through this class; identity is the tensor's identity.
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+        return System.identityHashCode(this);
+    }
+
+    static {
+        Torch.load();
+        Pointer.totalCount();
+    }
+}

@@ -1,0 +1,115 @@
+package org.zoetrope.tensor;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.AutoGradMode;
+import org.bytedeco.pytorch.NoGradGuard;
+import org.bytedeco.pytorch.global.torch;
+
+/// The native library as a whole: start, threads, autograd mode, mixed precision, memory.
+public final class Torch {
+    private Torch() {}
+
+    /// Loads the native library. Every entry point of this package does so by itself; calling it early moves the wait.
+    public static void load() {
+        Native.LOADED.getClass();
+    }
+
+    private static final class Native {
+        static final Class<?> LOADED = torch.class;
+
+        static {
+            Loader.load(torch.class);
+        }
+    }
+
+    /// The number of CUDA devices that libtorch can use.
+    public static int cudaDevices() {
+        load();
+        return torch.hasCUDA() ? (int) torch.getNumGPUs() : 0;
+    }
+
+    /// How many threads one operation may use. Applies to the whole process.
+    public static void threads(int count) {
+        load();
+        torch.set_num_threads(count);
+    }
+
+    public static int threads() {
+        load();
+        return torch.get_num_threads();
+    }
+
+    /// The vector instructions that libtorch's own kernels use on this processor, such as `AVX512`.
+    public static String cpuCapability() {
+        load();
+        return torch.get_cpu_capability().getString();
+    }
+
+    /// Runs the body without recording gradients.
+    public static <T> T withoutGradients(Supplier<T> body) {
+        load();
+        try (var _ = new NoGradGuard()) {
+            return body.get();
+        }
+    }
+
+    /// Runs the body recording gradients, inside [#withoutGradients].
+    public static <T> T withGradients(Supplier<T> body) {
+        load();
+        try (var _ = new AutoGradMode(true)) {
+            return body.get();
+        }
+    }
+
+    /// Runs the body with matrix products and convolutions in bfloat16 (automatic mixed precision); parameters stay in
+    /// their own type. Applies to this thread.
+    public static <T> T mixedPrecision(Device device, Supplier<T> body) {
+        load();
+        var type = device.kind() == Device.Kind.CUDA ? torch.DeviceType.CUDA : torch.DeviceType.CPU;
+        var before = torch.is_autocast_enabled(type);
+        torch.set_autocast_enabled(type, true);
+        torch.set_autocast_dtype(type, torch.ScalarType.BFloat16);
+        torch.increment_nesting();
+        try {
+            return body.get();
+        } finally {
+            if (torch.decrement_nesting() == 0) {
+                torch.clear_cache();
+            }
+            torch.set_autocast_enabled(type, before);
+        }
+    }
+
+    /// Native objects that Java holds right now; equal counts before and after mean that nothing leaked.
+    public static long liveObjects() {
+        return Pointer.totalCount();
+    }
+
+    /// Anonymous resident memory of this process in bytes: what it allocated, without mapped weight files.
+    public static long residentBytes() {
+        return statusBytes("RssAnon:");
+    }
+
+    /// The largest resident memory this process ever had in bytes, mapped weight files included.
+    public static long peakResidentBytes() {
+        return statusBytes("VmHWM:");
+    }
+
+    private static long statusBytes(String field) {
+        try {
+            for (var line : Files.readAllLines(Path.of("/proc/self/status"))) {
+                if (line.startsWith(field)) {
+                    return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
+                }
+            }
+        } catch (IOException notLinux) {
+            return Pointer.physicalBytes();
+        }
+        return Pointer.physicalBytes();
+    }
+}

@@ -1,0 +1,129 @@
+package org.zoetrope.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.zoetrope.tensor.Axis.axis;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TensorTest {
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    @Test
+    void valuesRoundTripInMemoryOrder() {
+        var values = new float[] {1, 2, 3, 4, 5, 6};
+        assertThat(Tensor.of(values, 2, 3).toFloats()).isEqualTo(values);
+        assertThat(Tensor.of(values, 2, 3).transpose(0, 1).toFloats()).containsExactly(1, 4, 2, 5, 3, 6);
+    }
+
+    @Test
+    void valuesThatDoNotFillTheShapeAreRefused() {
+        assertThatThrownBy(() -> Tensor.of(new float[5], 2, 3)).isInstanceOf(ShapeException.class).hasMessageContaining("5 values").hasMessageContaining("[2, 3]");
+    }
+
+    @Test
+    void linearIsXTimesTransposedWeightPlusBias() {
+        var x = Tensor.of(new float[] {1, 2}, 1, 2);
+        var weight = Tensor.of(new float[] {3, 4, 5, 6}, 2, 2);
+        assertThat(x.linear(weight, Tensor.of(new float[] {10, 20}, 2)).toFloats()).containsExactly(21, 37);
+    }
+
+    @Test
+    void everyElementTypeHasItsSize() {
+        for (var type : DType.values()) {
+            assertThat(Tensor.zeros(type, Device.CPU, 4).bitcast(DType.UINT8).count()).isEqualTo(4L * type.bytes());
+        }
+    }
+
+    @Test
+    void rearrangeMovesSplitsAndJoinsAxes() {
+        var x = Tensor.range(24).reshape(2, 3, 4);
+        assertThat(x.rearrange("a b c -> c (a b)").shape()).containsExactly(4, 6);
+        assertThat(x.rearrange("a b c -> c (a b)").toLongs()).startsWith(0, 4, 8, 12, 16, 20, 1);
+        var patches = x.rearrange("a b (p q) -> (a p) b q", axis("p", 2));
+        assertThat(patches.rearrange("(a p) b q -> a b (p q)", axis("p", 2)).toLongs()).isEqualTo(x.toLongs());
+        assertThat(x.rearrange("a b c -> a 1 b c 1").shape()).containsExactly(2, 1, 3, 4, 1);
+    }
+
+    @Test
+    void rearrangeNamesTheAxisThatDoesNotFit() {
+        var x = Tensor.zeros(2, 3);
+        assertThatThrownBy(() -> x.rearrange("a (b p) -> a b p", axis("p", 2))).isInstanceOf(ShapeException.class).hasMessageContaining("axis (b p) has size 3");
+        assertThatThrownBy(() -> x.rearrange("a b -> a c")).isInstanceOf(ShapeException.class).hasMessageContaining("same axes");
+    }
+
+    @Test
+    void fusedAttentionEqualsTheDefinition() {
+        var rng = new Rng(3);
+        var q = rng.normal(2, 3, 5, 8);
+        var k = rng.normal(2, 3, 7, 8);
+        var v = rng.normal(2, 3, 7, 8);
+        var plain = q.matmul(k.transpose(-2, -1)).times(0.25).softmax(-1).matmul(v);
+        assertThat(q.attention(k, v, null, 0.25).minus(plain).abs().max().item()).isLessThan(1e-6);
+    }
+
+    @Test
+    void gradientsFollowTheChainRule() {
+        var x = Tensor.of(new float[] {1, 2, 3}, 3).requireGradient(true);
+        x.square().sum().backward();
+        assertThat(x.gradient().toFloats()).containsExactly(2, 4, 6);
+        x.clearGradient();
+        assertThat(x.hasGradient()).isFalse();
+        assertThatThrownBy(x::gradient).isInstanceOf(IllegalStateException.class);
+        assertThat(Tensor.gradients(x.times(3).sum(), List.of(x)).getFirst().toFloats()).containsExactly(3, 3, 3);
+        assertThat(Torch.withoutGradients(() -> x.times(2).requiresGradient())).isFalse();
+    }
+
+    @Test
+    void aSeedGivesTheNumbersOfPyTorch() {
+        // torch.manual_seed(0); torch.randn(3)
+        assertThat(new Rng(0).normal(3).toFloats()).usingComparatorWithPrecision(1e-4f).containsExactly(1.5410f, -0.2934f, -2.1788f);
+        var rng = new Rng(5);
+        rng.normal(10);
+        var state = rng.state();
+        var next = rng.normal(20).toFloats();
+        rng.restore(state);
+        assertThat(rng.normal(20).toFloats()).isEqualTo(next);
+    }
+
+    @Test
+    void aMappedFileIsNeverWrittenTo(@TempDir Path folder) throws Exception {
+        var file = folder.resolve("data");
+        Files.write(file, new byte[] {1, 2, 3, 4, 5, 6, 7, 8});
+        var mapped = Tensor.mapFile(file, 8);
+        assertThat(mapped.narrow(0, 4, 4).toBytes()).containsExactly(5, 6, 7, 8);
+        mapped.zeroInPlace();
+        assertThat(Files.readAllBytes(file)).containsExactly(1, 2, 3, 4, 5, 6, 7, 8);
+    }
+
+    @Test
+    void metaTensorsHaveShapesWithoutMemory() {
+        var before = Torch.residentBytes();
+        var huge = Tensor.meta(DType.FLOAT32, 1L << 20, 1L << 20);
+        assertThat(huge.times(2).shape()).containsExactly(1L << 20, 1L << 20);
+        assertThat(Torch.residentBytes() - before).isLessThan(64L << 20);
+    }
+
+    @Test
+    void devicesAreReadAsTyped() {
+        assertThat(Device.parse("CPU")).isEqualTo(Device.CPU);
+        assertThatThrownBy(() -> Device.parse("gpu")).hasMessageContaining("unknown device \"gpu\"").hasMessageContaining("cuda:N");
+        assertThatThrownBy(() -> Device.parse("cuda:99")).hasMessageContaining("not available");
+    }
+}
