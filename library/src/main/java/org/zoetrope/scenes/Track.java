@@ -1,0 +1,68 @@
+package org.zoetrope.scenes;
+
+/// Where an object is and how large, from t = 0 (the first frame) to t = 1 (the last).
+///
+/// Lengths are in picture heights, the origin is the top left corner, y points down. A motion fills its clip whatever
+/// the number of frames, so a longer clip of the same scene is the same motion, slower.
+///
+/// @param x      of the straight motions: the start; of the others: the middle
+/// @param y      as `x`; of a bounce: the floor
+/// @param travel the way along each moving axis; of a bounce its height; of a circle its radius (negative:
+///               counterclockwise); of growing and shrinking the change of the radius from the middle to either end
+/// @param phase  of a bounce and a circle: where in the cycle the clip starts, from 0 to 1
+/// @param radius the radius of the circle of the same area; of growing and shrinking: half way
+public record Track(Motion motion, double x, double y, double travel, double phase, double radius) {
+    /// Hops of a bounce in a clip.
+    public static final int HOPS = 2;
+
+    private static final double MARGIN = 0.02;
+
+    /// Place and radius at one moment.
+    ///
+    /// @param x      of the centre, in picture heights from the left
+    /// @param y      of the centre, in picture heights from the top
+    /// @param radius of the circle of the same area, in picture heights
+    public record Pose(double x, double y, double radius) {
+        double distance(Pose other) {
+            return Math.sqrt((x - other.x) * (x - other.x) + (y - other.y) * (y - other.y));
+        }
+    }
+
+    /// The pose at `t` in [0, 1].
+    public Pose at(double t) {
+        return switch (motion) {
+            case BOUNCE -> new Pose(x, y - travel * Math.abs(StrictMath.sin(Math.PI * (HOPS * t + phase))), radius);
+            case CIRCLE -> {
+                var angle = 2 * Math.PI * (phase + (travel < 0 ? -t : t));
+                var orbit = Math.abs(travel);
+                yield new Pose(x + orbit * StrictMath.cos(angle), y + orbit * StrictMath.sin(angle), radius);
+            }
+            case GROW -> new Pose(x, y, radius + travel * (2 * t - 1));
+            case SHRINK -> new Pose(x, y, radius - travel * (2 * t - 1));
+            default -> new Pose(x + motion.x() * travel * t, y + motion.y() * travel * t, radius);
+        };
+    }
+
+    /// A track of this motion that keeps the whole shape inside the picture, anywhere it fits.
+    static Track draw(Motion motion, Shape shape, SplitMix64 random) {
+        var size = random.chance(0.5) ? Size.SMALL : Size.LARGE;
+        var radius = motion.keepsSize() ? random.between(size.least(), size.most()) : random.between(0.115, 0.125);
+        var travel = switch (motion) {
+            case STILL -> 0;
+            case BOUNCE -> random.between(0.32, 0.42);
+            case CIRCLE -> random.between(0.17, 0.21) * (random.chance(0.5) ? 1 : -1);
+            case GROW, SHRINK -> random.between(0.043, 0.048);
+            default -> random.between(0.36, 0.44);
+        };
+        var phase = random.nextDouble();
+        var edge = shape.reach() * (motion.keepsSize() ? radius : radius + travel) + MARGIN;
+        var orbit = motion == Motion.CIRCLE ? Math.abs(travel) : 0;
+        var left = edge + orbit + (motion.x() < 0 ? travel : 0);
+        var right = edge + orbit + (motion.x() > 0 ? travel : 0);
+        var above = edge + orbit + (motion.y() < 0 || motion == Motion.BOUNCE ? travel : 0);
+        var below = edge + orbit + (motion.y() > 0 ? travel : 0);
+        var x = random.between(left, 1 - right);
+        var y = random.between(above, 1 - below);
+        return new Track(motion, x, y, travel, phase, radius);
+    }
+}
