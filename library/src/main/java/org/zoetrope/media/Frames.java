@@ -1,7 +1,9 @@
 package org.zoetrope.media;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import org.zoetrope.tensor.Tensor;
 
 /// A clip in memory: `count()` pictures of one size at a constant rate.
 ///
@@ -64,6 +66,52 @@ public record Frames(int width, int height, double fps, List<byte[]> images) {
     /// A clip of one picture.
     public static Frames picture(int width, int height, byte[] image) {
         return new Frames(width, height, 1, List.of(image));
+    }
+
+    /// The clip a decoder's output stands for: (v / 2 + 0.5), clamped to [0, 1], times 255, rounded to even.
+    ///
+    /// @param video [1, 3, F, H, W], colours from -1 to 1; values outside are clamped
+    /// @throws MediaException if the shape is another one, or a value is not a number
+    public static Frames of(Tensor video, double fps) {
+        var shape = video.shape();
+        if (shape.length != 5 || shape[0] != 1 || shape[1] != CHANNELS) {
+            throw new MediaException("a clip is made from one video [1, 3, F, H, W], found " + Arrays.toString(shape));
+        }
+        int count = (int) shape[2], height = (int) shape[3], width = (int) shape[4];
+        var plane = height * width;
+        var values = video.toFloats();
+        var images = new ArrayList<byte[]>(count);
+        for (var f = 0; f < count; f++) {
+            var image = new byte[plane * CHANNELS];
+            for (var c = 0; c < CHANNELS; c++) {
+                for (int p = 0, from = (c * count + f) * plane; p < plane; p++, from++) {
+                    var v = values[from];
+                    if (Float.isNaN(v)) {
+                        throw new MediaException(("the video has a value that is not a number at frame %d, channel %d, "
+                                + "row %d, column %d; look for an overflow in the model that made it").formatted(
+                                f, c, p / width, p % width));
+                    }
+                    image[p * CHANNELS + c] = (byte) Math.rint(Math.clamp(v / 2 + 0.5f, 0f, 1f) * 255f);
+                }
+            }
+            images.add(image);
+        }
+        return new Frames(width, height, fps, images);
+    }
+
+    /// The clip as models take it: [1, 3, F, H, W], float32 on the CPU, v / 127.5 - 1.
+    public Tensor toTensor() {
+        var plane = height * width;
+        var values = new float[Math.toIntExact((long) CHANNELS * count() * plane)];
+        for (var f = 0; f < count(); f++) {
+            var image = images.get(f);
+            for (var c = 0; c < CHANNELS; c++) {
+                for (int p = 0, to = (c * count() + f) * plane; p < plane; p++, to++) {
+                    values[to] = (image[p * CHANNELS + c] & 0xff) / 127.5f - 1;
+                }
+            }
+        }
+        return Tensor.of(values, 1, CHANNELS, count(), height, width);
     }
 
     public int count() {
