@@ -1,0 +1,490 @@
+package org.zoetrope.models.vae;
+
+import static org.zoetrope.tensor.Axis.axis;
+import static org.zoetrope.tensor.ShapeException.require;
+import static org.zoetrope.weights.Init.uniform;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.zoetrope.nn.Conv2d;
+import org.zoetrope.nn.GroupNorm;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Tensors;
+import org.zoetrope.weights.Weights;
+
+/// The causal video autoencoder of CogVideoX (arXiv 2408.06072, section 2.1): eight times smaller in space, four times
+/// in time, with the first frame on its own.
+///
+/// Convolutions look only backwards in time, so a clip passes in chunks (pixels in eights, latents in twos, the odd
+/// frame with the first chunk) and each convolution carries its last two frames over. Group norms pool the frames of a
+/// chunk, which is why the chunk plan is part of the model: other chunks give other pictures. Between chunks causality
+/// is strict. Large pictures are cut into overlapping tiles whose seams are blended.
+///
+/// Axes: B batch, C channels, F pixel frames, T latent frames, H W height and width of either.
+public final class CogVideoXVae {
+    /// Component names are the keys of the published config.json.
+    public record Config(
+            int inChannels,
+            int outChannels,
+            List<String> downBlockTypes,
+            List<String> upBlockTypes,
+            List<Integer> blockOutChannels,
+            int latentChannels,
+            int layersPerBlock,
+            String actFn,
+            double normEps,
+            int normNumGroups,
+            double temporalCompressionRatio,
+            int sampleHeight,
+            int sampleWidth,
+            double scalingFactor,
+            Optional<Double> shiftFactor,
+            Optional<List<Double>> latentsMean,
+            Optional<List<Double>> latentsStd,
+            boolean forceUpcast,
+            boolean useQuantConv,
+            boolean usePostQuantConv,
+            boolean invertScaleLatents) {
+        public Config {
+            var levels = blockOutChannels.size();
+            require(levels >= 1 && downBlockTypes.size() == levels && upBlockTypes.size() == levels,
+                    "block_out_channels has %d levels, down_block_types %d and up_block_types %d", levels, downBlockTypes.size(), upBlockTypes.size());
+            require(downBlockTypes.stream().allMatch("CogVideoXDownBlock3D"::equals), "down_block_types %s are not all CogVideoXDownBlock3D", downBlockTypes);
+            require(upBlockTypes.stream().allMatch("CogVideoXUpBlock3D"::equals), "up_block_types %s are not all CogVideoXUpBlock3D", upBlockTypes);
+            require(actFn.equals("silu"), "act_fn \"%s\" is not one CogVideoX was published with (silu)", actFn);
+            for (var channels : blockOutChannels) {
+                require(channels % normNumGroups == 0, "%d channels do not split into norm_num_groups %d", channels, normNumGroups);
+            }
+            var timeLevels = Math.log(temporalCompressionRatio) / Math.log(2);
+            require(timeLevels >= 0 && timeLevels == Math.rint(timeLevels) && timeLevels < levels,
+                    "temporal_compression_ratio %s is not a power of two below 2^%d", temporalCompressionRatio, levels);
+            require(shiftFactor.isEmpty() && latentsMean.isEmpty() && latentsStd.isEmpty(), "shift_factor, latents_mean and latents_std are not used by CogVideoX and must be null");
+            require(!useQuantConv && !usePostQuantConv, "use_quant_conv and use_post_quant_conv are false in every published CogVideoX");
+        }
+
+        /// The published defaults of the class, those of CogVideoX-2B.
+        public static Config defaults() {
+            return new Config(3, 3, Collections.nCopies(4, "CogVideoXDownBlock3D"), Collections.nCopies(4, "CogVideoXUpBlock3D"), List.of(128, 256, 256, 512),
+                    16, 3, "silu", 1e-6, 32, 4, 480, 720, 1.15258426, Optional.empty(), Optional.empty(), Optional.empty(), true, false, false, false);
+        }
+
+        /// Pixels per latent along height and width.
+        public int strideXY() {
+            return 1 << (blockOutChannels.size() - 1);
+        }
+
+        /// Frames per latent frame, behind the first.
+        public int strideT() {
+            return (int) temporalCompressionRatio;
+        }
+
+        int timeLevels() {
+            return Integer.numberOfTrailingZeros(strideT());
+        }
+    }
+
+    /// The posterior of the latents given frames: a diagonal Gaussian, both [B, C, T, H, W].
+    public record Posterior(Tensor mean, Tensor logVariance) implements Tensors {
+        /// mean + std * noise.
+        public Tensor sample(Tensor noise) {
+            return mean.plus(logVariance.times(0.5).exp().times(noise));
+        }
+
+        /// The divergence from N(0, 1), summed over everything but the batch: [B].
+        public Tensor divergence() {
+            return mean.square().plus(logVariance.exp()).minus(1).minus(logVariance).times(0.5).sum(false, 1, 2, 3, 4);
+        }
+
+        @Override
+        public List<Tensor> tensors() {
+            return List.of(mean, logVariance);
+        }
+    }
+
+    /// How large pictures are cut. Sizes are in pixels, overlaps are shares of a tile.
+    public record Tiling(int height, int width, double overlapHeight, double overlapWidth) {
+        /// The published choice: tiles of half the native size, overlapping by a sixth and a fifth.
+        public static Tiling published(Config c) {
+            return new Tiling(c.sampleHeight / 2, c.sampleWidth / 2, 1 / 6.0, 1 / 5.0);
+        }
+    }
+
+    private static final int FRAMES_PER_CHUNK = 8; // num_sample_frames_batch_size of the released code
+    private static final int LATENTS_PER_CHUNK = 2; // num_latent_frames_batch_size
+
+    private final Config config;
+    private final Encoder encoder;
+    private final Decoder decoder;
+
+    public CogVideoXVae(Config c, Weights w) {
+        config = c;
+        encoder = new Encoder(w.at("encoder"), c);
+        decoder = new Decoder(w.at("decoder"), c);
+    }
+
+    public Config config() {
+        return config;
+    }
+
+    /// Encodes whole pictures.
+    ///
+    /// @param video [B, 3, F, H, W] in [-1, 1]; F is 1, or 8n, or 8n + 1; H and W are multiples of the spatial stride
+    /// @return the posterior of [B, latent_channels, T, H/8, W/8], T = (F - 1) / 4 + 1
+    public Posterior encode(Tensor video) {
+        return encode(video, Optional.empty());
+    }
+
+    /// Encodes, cutting pictures larger than a tile.
+    public Posterior encode(Tensor video, Optional<Tiling> tiling) {
+        require(video.rank() == 5 && video.size(1) == config.inChannels, "video %s is not [B, %d, F, H, W]", video, config.inChannels);
+        require(video.size(3) % config.strideXY() == 0 && video.size(4) % config.strideXY() == 0, "picture size %d x %d is not a multiple of %d",
+                video.size(4), video.size(3), config.strideXY());
+        return Scope.run(() -> {
+            var parts = new ArrayList<Tensor>();
+            stream(video, FRAMES_PER_CHUNK, encodeGrid(tiling), encoder::forward, parts::add);
+            var moments = parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 2);
+            var halves = moments.chunk(2, 1);
+            return new Posterior(halves.get(0), halves.get(1).clamp(-30, 20));
+        });
+    }
+
+    /// Decodes whole pictures.
+    ///
+    /// @param latents [B, latent_channels, T, H, W], unscaled (divide by the scaling factor first)
+    /// @return [B, 3, F, 8H, 8W], about [-1, 1]; F = 4 (T - 1) + 1 for odd T, 4T for even T
+    public Tensor decode(Tensor latents) {
+        return decode(latents, Optional.empty());
+    }
+
+    /// Decodes, cutting pictures larger than a tile.
+    public Tensor decode(Tensor latents, Optional<Tiling> tiling) {
+        return Scope.run(() -> {
+            var parts = new ArrayList<Tensor>();
+            decode(latents, tiling, parts::add);
+            return parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 2);
+        });
+    }
+
+    /// Decodes chunk by chunk and hands the frames of each, [B, 3, f, 8H, 8W], to the receiver in order. Memory does not
+    /// grow with the length of the clip. What the receiver gets is owned by the scope this was called in.
+    public void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver) {
+        require(latents.rank() == 5 && latents.size(1) == config.latentChannels, "latents %s are not [B, %d, T, H, W]", latents, config.latentChannels);
+        stream(latents, LATENTS_PER_CHUNK, decodeGrid(tiling), decoder::forward, receiver);
+    }
+
+    /// Frame counts of the chunks a clip of this length passes in.
+    static long[] chunks(long frames, int size) {
+        var count = Math.max(frames / size, 1);
+        var lengths = new long[(int) count];
+        for (var i = 0; i < count; i++) {
+            lengths[i] = size;
+        }
+        lengths[0] = frames < size ? frames : size + frames % size;
+        return lengths;
+    }
+
+    private static void stream(Tensor input, int size, Optional<Grid> wanted, BiFunction<Tensor, FeatureCache, Tensor> network, Consumer<Tensor> receiver) {
+        var grid = wanted.filter(g -> input.size(3) > g.inHeight || input.size(4) > g.inWidth);
+        var caches = Collections.nCopies(grid.map(g -> g.tiles(input)).orElse(1), FeatureCache.start());
+        var start = 0L;
+        for (var length : chunks(input.size(2), size)) {
+            var before = caches;
+            Tensor result;
+            try (var scope = Scope.open()) {
+                var part = input.narrow(2, start, length);
+                caches = before.stream().map(FeatureCache::next).toList();
+                result = scope.keep(grid.isPresent() ? grid.get().apply(part, caches, network) : network.apply(part, caches.getFirst()));
+                caches.forEach(scope::keep);
+            }
+            before.forEach(FeatureCache::free);
+            start += length;
+            receiver.accept(result);
+        }
+        caches.forEach(FeatureCache::free);
+    }
+
+    private Optional<Grid> decodeGrid(Optional<Tiling> tiling) {
+        return tiling.map(t -> {
+            var height = t.height / config.strideXY();
+            var width = t.width / config.strideXY();
+            return new Grid(height, width, (int) (height * (1 - t.overlapHeight)), (int) (width * (1 - t.overlapWidth)),
+                    (int) (t.height * t.overlapHeight), (int) (t.width * t.overlapWidth), t.height, t.width);
+        });
+    }
+
+    private Optional<Grid> encodeGrid(Optional<Tiling> tiling) {
+        return tiling.map(t -> {
+            var height = t.height / config.strideXY();
+            var width = t.width / config.strideXY();
+            return new Grid(t.height, t.width, (int) (t.height * (1 - t.overlapHeight)), (int) (t.width * (1 - t.overlapWidth)),
+                    (int) (height * t.overlapHeight), (int) (width * t.overlapWidth), height, width);
+        });
+    }
+
+    /// Overlapping tiles: their size and distance on the way in, the width of the blended seam and their size on the way out.
+    private record Grid(int inHeight, int inWidth, int stepHeight, int stepWidth, int seamHeight, int seamWidth, int outHeight, int outWidth) {
+        private Grid {
+            require(stepHeight > 0 && stepWidth > 0, "tiles of %d x %d are too small for their overlap", inHeight, inWidth);
+        }
+
+        private static int count(long size, int step) {
+            return (int) ((size + step - 1) / step);
+        }
+
+        int tiles(Tensor input) {
+            return count(input.size(3), stepHeight) * count(input.size(4), stepWidth);
+        }
+
+        Tensor apply(Tensor input, List<FeatureCache> caches, BiFunction<Tensor, FeatureCache, Tensor> network) {
+            var rows = count(input.size(3), stepHeight);
+            var columns = count(input.size(4), stepWidth);
+            var above = new Tensor[columns];
+            var lines = new ArrayList<Tensor>();
+            for (var i = 0; i < rows; i++) {
+                var pieces = new ArrayList<Tensor>();
+                Tensor left = null;
+                for (var j = 0; j < columns; j++) {
+                    var cache = caches.get(i * columns + j);
+                    var tile = runTile(tile(input, i * stepHeight, j * stepWidth), cache, network);
+                    tile = i > 0 ? blend(above[j], tile, 3, seamHeight) : tile;
+                    tile = left != null ? blend(left, tile, 4, seamWidth) : tile;
+                    above[j] = tile;
+                    left = tile;
+                    var kept = tile.narrow(3, 0, Math.min(tile.size(3), outHeight - seamHeight));
+                    pieces.add(kept.narrow(4, 0, Math.min(tile.size(4), outWidth - seamWidth)));
+                }
+                lines.add(Tensor.cat(pieces, 4));
+            }
+            return Tensor.cat(lines, 3);
+        }
+
+        private static Tensor runTile(Tensor tile, FeatureCache cache, BiFunction<Tensor, FeatureCache, Tensor> network) {
+            try (var scope = Scope.open()) {
+                var result = scope.keep(network.apply(tile, cache));
+                scope.keep(cache);
+                return result;
+            }
+        }
+
+        private Tensor tile(Tensor input, long top, long start) {
+            return input.narrow(3, top, Math.min(inHeight, input.size(3) - top)).narrow(4, start, Math.min(inWidth, input.size(4) - start));
+        }
+
+        /// Fades from the end of one tile into the start of the next along an axis.
+        private static Tensor blend(Tensor before, Tensor tile, int axis, int wanted) {
+            var seam = Math.min(Math.min(before.size(axis), tile.size(axis)), wanted);
+            if (seam == 0) {
+                return tile;
+            }
+            var weights = new float[(int) seam];
+            for (var i = 0; i < seam; i++) {
+                weights[i] = (float) i / seam;
+            }
+            var shape = axis == 3 ? new long[] {1, 1, 1, seam, 1} : new long[] {1, 1, 1, 1, seam};
+            var in = Tensor.of(weights, shape).like(tile);
+            var old = before.narrow(axis, before.size(axis) - seam, seam);
+            var faded = old.times(in.negate().plus(1)).plus(tile.narrow(axis, 0, seam).times(in));
+            return Tensor.cat(List.of(faded, tile.narrow(axis, seam, tile.size(axis) - seam)), axis);
+        }
+    }
+
+    // ---------------------------------------------------------------- networks
+
+    private record Encoder(CausalConv in, List<DownBlock> down, List<ResNet> middle, GroupNorm norm, CausalConv out) {
+        Encoder(Weights w, Config c) {
+            this(new CausalConv(w.at("conv_in"), c.inChannels, c.blockOutChannels.getFirst(), 3),
+                    levels(c, i -> new DownBlock(w.at("down_blocks." + i), c, i)),
+                    w.at("mid_block.resnets").each(2, r -> new ResNet(r, c.blockOutChannels.getLast(), c.blockOutChannels.getLast(), c, false)),
+                    new GroupNorm(w.at("norm_out"), c.normNumGroups, c.blockOutChannels.getLast(), 1e-6),
+                    new CausalConv(w.at("conv_out"), c.blockOutChannels.getLast(), 2 * c.latentChannels, 3));
+        }
+
+        Tensor forward(Tensor x, FeatureCache cache) {                                       // [B, 3, F, H, W]
+            x = in.forward(x, cache);
+            for (var block : down) {
+                x = block.forward(x, cache);                                                // [B, C, F/2, H/2, W/2]
+            }
+            for (var resnet : middle) {
+                x = resnet.forward(x, x, cache);
+            }
+            return out.forward(norm.forward(x).silu(), cache);                               // [B, 2C, T, H/8, W/8]
+        }
+    }
+
+    private record DownBlock(List<ResNet> resnets, Optional<Conv2d> down, boolean halvesTime) {
+        DownBlock(Weights w, Config c, int level) {
+            this(ResNet.level(w, c, level == 0 ? c.blockOutChannels.getFirst() : c.blockOutChannels.get(level - 1), c.blockOutChannels.get(level), c.layersPerBlock, false),
+                    level == c.blockOutChannels.size() - 1 ? Optional.empty()
+                            : Optional.of(new Conv2d(w.at("downsamplers.0.conv"), c.blockOutChannels.get(level), c.blockOutChannels.get(level), 3, 2, 0)),
+                    level < c.timeLevels());
+        }
+
+        Tensor forward(Tensor x, FeatureCache cache) {
+            for (var resnet : resnets) {
+                x = resnet.forward(x, x, cache);
+            }
+            if (down.isEmpty()) {
+                return x;
+            }
+            if (halvesTime && x.size(2) > 1) {
+                var first = x.size(2) % 2;
+                var pairs = x.narrow(2, first, x.size(2) - first).averagePool3d(2, 1, 1);
+                x = first == 0 ? pairs : Tensor.cat(List.of(x.narrow(2, 0, 1), pairs), 2);
+            }
+            var convolution = down.get();
+            return perFrame(x, frame -> convolution.forward(frame.pad(0, 0, 1, 0, 1)));
+        }
+    }
+
+    private record Decoder(CausalConv in, List<ResNet> middle, List<UpBlock> up, SpatialNorm norm, CausalConv out) {
+        Decoder(Weights w, Config c) {
+            this(new CausalConv(w.at("conv_in"), c.latentChannels, c.blockOutChannels.getLast(), 3),
+                    w.at("mid_block.resnets").each(2, r -> new ResNet(r, c.blockOutChannels.getLast(), c.blockOutChannels.getLast(), c, true)),
+                    levels(c, i -> new UpBlock(w.at("up_blocks." + i), c, i)),
+                    new SpatialNorm(w.at("norm_out"), c.blockOutChannels.getFirst(), c),
+                    new CausalConv(w.at("conv_out"), c.blockOutChannels.getFirst(), c.outChannels, 3));
+        }
+
+        Tensor forward(Tensor z, FeatureCache cache) {                                       // [B, C, T, H, W]
+            var x = in.forward(z, cache);
+            for (var resnet : middle) {
+                x = resnet.forward(x, z, cache);
+            }
+            for (var block : up) {
+                x = block.forward(x, z, cache);                                              // [B, C, 2T, 2H, 2W]
+            }
+            return out.forward(norm.forward(x, z).silu(), cache);                            // [B, 3, F, 8H, 8W]
+        }
+    }
+
+    private record UpBlock(List<ResNet> resnets, Optional<Conv2d> up, boolean doublesTime) {
+        UpBlock(Weights w, Config c, int level) {
+            this(ResNet.level(w, c, level == 0 ? channels(c, 0) : channels(c, level - 1), channels(c, level), c.layersPerBlock + 1, true),
+                    level == c.blockOutChannels.size() - 1 ? Optional.empty()
+                            : Optional.of(new Conv2d(w.at("upsamplers.0.conv"), channels(c, level), channels(c, level), 3, 1, 1)),
+                    level < c.timeLevels());
+        }
+
+        private static int channels(Config c, int level) {
+            return c.blockOutChannels.get(c.blockOutChannels.size() - 1 - level);
+        }
+
+        Tensor forward(Tensor x, Tensor z, FeatureCache cache) {
+            for (var resnet : resnets) {
+                x = resnet.forward(x, z, cache);
+            }
+            if (up.isEmpty()) {
+                return x;
+            }
+            var height = 2 * x.size(3);
+            var width = 2 * x.size(4);
+            var frames = x.size(2);
+            if (doublesTime && frames > 1 && frames % 2 == 1) {
+                // The first frame stands alone in time; only the others come in pairs.
+                var first = x.narrow(2, 0, 1).nearest3d(1, height, width);
+                x = Tensor.cat(List.of(first, x.narrow(2, 1, frames - 1).nearest3d(2 * (frames - 1), height, width)), 2);
+            } else {
+                x = x.nearest3d(doublesTime && frames > 1 ? 2 * frames : frames, height, width);
+            }
+            return perFrame(x, up.get()::forward);
+        }
+    }
+
+    private static <T> List<T> levels(Config c, IntFunction<T> block) {
+        return IntStream.range(0, c.blockOutChannels.size()).mapToObj(block).toList();
+    }
+
+    private static Tensor perFrame(Tensor x, UnaryOperator<Tensor> body) {
+        var batch = axis("B", x.size(0));
+        return body.apply(x.rearrange("B C F H W -> (B F) C H W")).rearrange("(B F) C H W -> B C F H W", batch);
+    }
+
+    /// Two causal convolutions with a shortcut. The decoder's norms also see the latents.
+    private record ResNet(Norm norm1, CausalConv conv1, Norm norm2, CausalConv conv2, @Nullable Tensor shortcut, @Nullable Tensor shortcutBias) {
+        ResNet(Weights w, int in, int out, Config c, boolean seesLatents) {
+            this(norm(w.at("norm1"), in, c, seesLatents), new CausalConv(w.at("conv1"), in, out, 3), norm(w.at("norm2"), out, c, seesLatents),
+                    new CausalConv(w.at("conv2"), out, out, 3),
+                    in == out ? null : w.at("conv_shortcut").get("weight", uniform(1 / Math.sqrt(in)), out, in, 1, 1, 1),
+                    in == out ? null : w.at("conv_shortcut").get("bias", uniform(1 / Math.sqrt(in)), out));
+        }
+
+        private static Norm norm(Weights w, int channels, Config c, boolean seesLatents) {
+            if (seesLatents) {
+                return new SpatialNorm(w, channels, c);
+            }
+            var group = new GroupNorm(w, c.normNumGroups, channels, c.normEps);
+            return (x, _) -> group.forward(x);
+        }
+
+        /// The resnets of one level; the first changes the channel count.
+        static List<ResNet> level(Weights w, Config c, int in, int out, int count, boolean seesLatents) {
+            return IntStream.range(0, count).mapToObj(i -> new ResNet(w.at("resnets." + i), i == 0 ? in : out, out, c, seesLatents)).toList();
+        }
+
+        Tensor forward(Tensor x, Tensor z, FeatureCache cache) {
+            var y = conv1.forward(norm1.forward(x, z).silu(), cache);
+            y = conv2.forward(norm2.forward(y, z).silu(), cache);
+            return y.plus(shortcut == null ? x : x.conv3d(shortcut, shortcutBias, ONE, NONE));
+        }
+    }
+
+    private interface Norm {
+        Tensor forward(Tensor x, Tensor z);
+    }
+
+    /// A group norm whose scale and shift are drawn from the latents at each place (as in MoVQ, arXiv 2209.09002).
+    private record SpatialNorm(GroupNorm norm, CausalConv scale, CausalConv shift) implements Norm {
+        SpatialNorm(Weights w, int channels, Config c) {
+            this(new GroupNorm(w.at("norm_layer"), c.normNumGroups, channels, 1e-6), new CausalConv(w.at("conv_y"), c.latentChannels, channels, 1),
+                    new CausalConv(w.at("conv_b"), c.latentChannels, channels, 1));
+        }
+
+        /// The 1x1x1 maps run on the small latents and their results are resized: nearest neighbour commutes with them.
+        @Override
+        public Tensor forward(Tensor x, Tensor z) {
+            return norm.forward(x).times(resize(scale.pointwise(z), x)).plus(resize(shift.pointwise(z), x));
+        }
+
+        private static Tensor resize(Tensor z, Tensor x) {
+            var frames = x.size(2);
+            if (frames > 1 && frames % 2 == 1 && z.size(2) > 1) {
+                var first = z.narrow(2, 0, 1).nearest3d(1, x.size(3), x.size(4));
+                return Tensor.cat(List.of(first, z.narrow(2, 1, z.size(2) - 1).nearest3d(frames - 1, x.size(3), x.size(4))), 2);
+            }
+            return z.nearest3d(frames, x.size(3), x.size(4));
+        }
+    }
+
+    private static final long[] ONE = {1, 1, 1};
+    private static final long[] NONE = {0, 0, 0};
+
+    /// A convolution that looks backwards in time. The start of a stream is padded with copies of its first frame, the
+    /// start of a later chunk with the end of the chunk before.
+    private record CausalConv(Tensor weight, Tensor bias, int kernel) {
+        CausalConv(Weights w, int in, int out, int kernel) {
+            this(w.at("conv").get("weight", uniform(1 / Math.sqrt((double) in * kernel * kernel * kernel)), out, in, kernel, kernel, kernel),
+                    w.at("conv").get("bias", uniform(1 / Math.sqrt((double) in * kernel * kernel * kernel)), out), kernel);
+        }
+
+        Tensor forward(Tensor x, FeatureCache cache) {
+            var past = cache.recall(weight).orElseGet(() -> x.narrow(2, 0, 1).expand(-1, -1, kernel - 1, -1, -1));
+            var padded = Tensor.cat(List.of(past, x), 2);
+            // A copy: the view would keep the whole chunk alive until the next one.
+            cache.remember(weight, padded.narrow(2, padded.size(2) - (kernel - 1), kernel - 1).copy());
+            return padded.conv3d(weight, bias, ONE, new long[] {0, kernel / 2, kernel / 2});
+        }
+
+        Tensor pointwise(Tensor x) {
+            return x.conv3d(weight, bias, ONE, NONE);
+        }
+    }
+}

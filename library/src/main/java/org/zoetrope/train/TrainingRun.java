@@ -1,0 +1,170 @@
+package org.zoetrope.train;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.function.IntFunction;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.SafetensorsFile;
+import org.zoetrope.weights.SafetensorsWriter;
+import org.zoetrope.weights.WeightsException;
+
+/// One optimisation: parameters, moments, running averages and losses, in one checkpoint file.
+///
+/// The loss of step k may depend on the parameters and on k alone, never on what was drawn before; then a run that
+/// continues from a checkpoint repeats the run that was never stopped, bit for bit on the same machine.
+public final class TrainingRun {
+    /// @param steps        steps in all
+    /// @param learningRate the plateau of the rate
+    /// @param warmup       steps of linear rise
+    /// @param cooldown     steps of linear fall to zero at the end
+    /// @param average      decay of the running average of parameters (arXiv 2006.11239, section 4)
+    /// @param clip         largest joint norm of the gradients
+    /// @param saveEvery    steps between checkpoints
+    public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int saveEvery, AdamW.Options adam) {
+        public static Options of(int steps, double learningRate) {
+            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 200, AdamW.Options.defaults());
+        }
+
+        public Options saveEvery(int count) {
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, adam);
+        }
+
+        public Options cooldown(int count) {
+            return new Options(steps, learningRate, warmup, count, average, clip, saveEvery, adam);
+        }
+
+        public Options average(double decay) {
+            return new Options(steps, learningRate, warmup, cooldown, decay, clip, saveEvery, adam);
+        }
+
+        /// The rate of step k, counted from 0: up, level, down.
+        public double rate(int step) {
+            var up = Math.min(1, (step + 1.0) / Math.max(1, warmup));
+            var down = Math.min(1, (steps - step) / (double) Math.max(1, cooldown));
+            return learningRate * Math.min(up, down);
+        }
+    }
+
+    /// What is reported after each step.
+    ///
+    /// @param step    steps taken so far
+    /// @param loss    of this step
+    /// @param norm    of all gradients together, before clipping
+    public record Progress(int step, int steps, double loss, double norm, double rate) {}
+
+    /// Hears of every step.
+    @FunctionalInterface
+    public interface Listener {
+        void onStep(Progress progress);
+    }
+
+    private final Path checkpoint;
+    private final SequencedMap<String, Tensor> parameters;
+    private final Options options;
+    private final AdamW adam;
+    private final SequencedMap<String, Tensor> averages = new LinkedHashMap<>();
+    private final List<Double> losses = new ArrayList<>();
+
+    /// Opens the run of a folder: continues from its checkpoint if there is one, else begins. Parameters take gradients
+    /// from now on. Moments and averages belong to the scope open now.
+    public TrainingRun(Path checkpoint, SequencedMap<String, Tensor> parameters, Options options) {
+        this.checkpoint = checkpoint;
+        this.parameters = parameters;
+        this.options = options;
+        this.adam = new AdamW(parameters, options.adam);
+        parameters.forEach((name, p) -> averages.put(name, p.copy()));
+        parameters.values().forEach(p -> p.requireGradient(true));
+        if (Files.exists(checkpoint)) {
+            restore();
+        }
+    }
+
+    /// Steps taken so far.
+    public int step() {
+        return losses.size();
+    }
+
+    /// The loss of every step so far.
+    public List<Double> losses() {
+        return List.copyOf(losses);
+    }
+
+    /// The running averages of the parameters, under their names: what a finished model is made of.
+    public SequencedMap<String, Tensor> averages() {
+        return averages;
+    }
+
+    /// Takes the remaining steps.
+    ///
+    /// @param loss the scalar loss of a step, counted from 0
+    /// @throws IllegalStateException at the first loss that is not finite; the last checkpoint stays
+    public void run(IntFunction<Tensor> loss, Listener listener) {
+        while (step() < options.steps) {
+            listener.onStep(take(loss));
+            if (step() % options.saveEvery == 0 || step() == options.steps) {
+                save();
+            }
+        }
+    }
+
+    private Progress take(IntFunction<Tensor> loss) {
+        try (var _ = Scope.open()) {
+            var index = step();
+            var value = loss.apply(index);
+            var number = value.item();
+            if (!Double.isFinite(number)) {
+                throw new IllegalStateException("the loss of step " + index + " is " + number + "; lower the learning rate and continue from " + checkpoint);
+            }
+            value.backward();
+            var norm = Tensor.clipGradients(parameters.values().stream().filter(Tensor::hasGradient).toList(), options.clip);
+            adam.step(index + 1, options.rate(index));
+            // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
+            var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
+            parameters.forEach((name, p) -> {
+                averages.get(name).lerpInPlace(p.detach(), 1 - decay);
+                p.clearGradient();
+            });
+            losses.add(number);
+            return new Progress(step(), options.steps, number, norm, options.rate(index));
+        }
+    }
+
+    /// Replaces the checkpoint by one of this moment. A crash leaves the old one or the new one, never half a file.
+    public void save() {
+        Scope.run(() -> {
+            var all = new LinkedHashMap<String, Tensor>();
+            parameters.forEach((name, p) -> all.put("parameter." + name, p.detach()));
+            averages.forEach((name, a) -> all.put("average." + name, a));
+            adam.state().forEach((name, t) -> all.put("adam." + name, t));
+            all.put("losses", Tensor.of(losses.stream().mapToDouble(Double::doubleValue).toArray(), losses.size()));
+            SafetensorsWriter.write(checkpoint, all, Map.of("format", "zoetrope-training-run"));
+        });
+    }
+
+    private void restore() {
+        Scope.run(() -> {
+            var stored = SafetensorsFile.open(checkpoint).tensors();
+            parameters.forEach((name, p) -> p.detach().set(find(stored, "parameter." + name)));
+            averages.forEach((name, a) -> a.set(find(stored, "average." + name)));
+            adam.state().forEach((name, t) -> t.set(find(stored, "adam." + name)));
+            for (var loss : find(stored, "losses").to(DType.FLOAT64).toDoubles()) {
+                losses.add(loss);
+            }
+        });
+    }
+
+    private Tensor find(Map<String, Tensor> stored, String name) {
+        var tensor = stored.get(name);
+        if (tensor == null) {
+            throw new WeightsException("no tensor \"" + name + "\" in " + checkpoint + "; it is a checkpoint of another model: choose an empty folder or delete it");
+        }
+        return tensor;
+    }
+}

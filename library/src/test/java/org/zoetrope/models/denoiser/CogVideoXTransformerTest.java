@@ -1,0 +1,98 @@
+package org.zoetrope.models.denoiser;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.zoetrope.Golden;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.ShapeException;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.Weights;
+
+class CogVideoXTransformerTest {
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    private static CogVideoXTransformer load(Golden golden) {
+        var config = ConfigFile.read(golden.folder().resolve("config.json"), CogVideoXTransformer.Config.class);
+        return Weights.load(golden.folder(), w -> new CogVideoXTransformer(config, w));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"2b", "5b", "1.5-i2v"})
+    void aForwardPassMatchesTheReference(String kind) {
+        var golden = Golden.open("components/cogvideox-transformer-" + kind);
+        var ofs = golden.has("in.ofs") ? Optional.of(golden.in("ofs")) : Optional.<Tensor>empty();
+        golden.assertClose(load(golden).forward(golden.in("hidden_states"), golden.in("timestep"), golden.in("encoder_hidden_states"), ofs), "sample");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"5b", "1.5-i2v"})
+    void rotaryTablesMatchTheReference(String kind) {
+        var golden = Golden.open("components/cogvideox-transformer-" + kind);
+        var x = golden.in("hidden_states");
+        var model = load(golden);
+        var rotary = model.rotary(x.size(1) / model.config().patchFrames(), x.size(3) / 2, x.size(4) / 2);
+        assertThat(rotary.cos().minus(golden.in("rope_cos")).abs().max().item()).isLessThan(1e-6);
+        assertThat(rotary.sin().minus(golden.in("rope_sin")).abs().max().item()).isLessThan(1e-6);
+    }
+
+    /// Gates and head start at zero, so a young model neither harms nor helps.
+    @Test
+    void aFreshModelPredictsZero() {
+        var config = ConfigFile.read(Golden.open("components/cogvideox-transformer-5b").folder().resolve("config.json"), CogVideoXTransformer.Config.class);
+        var rng = new Rng(1);
+        var model = new CogVideoXTransformer(config, Weights.fresh(rng, DType.FLOAT32, Device.CPU));
+        assertThat(model.forward(rng.normal(1, 3, 4, 4, 6), Tensor.full(500, 1), rng.normal(1, 16, 32)).abs().max().item()).isZero();
+    }
+
+    /// Text carries no positions (V11.2): the order of its tokens cannot matter to the video.
+    @Test
+    void theOrderOfTextTokensDoesNotMatter() {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var model = load(golden);
+        var x = golden.in("hidden_states");
+        var text = golden.in("encoder_hidden_states");
+        var plain = model.forward(x, golden.in("timestep"), text);
+        assertThat(model.forward(x, golden.in("timestep"), text.flip(1)).minus(plain).abs().max().item()).isLessThan(1e-5);
+    }
+
+    @Test
+    void samplesOfABatchDoNotMeet() {
+        var golden = Golden.open("components/cogvideox-transformer-2b");
+        var model = load(golden);
+        var alone = model.forward(golden.in("hidden_states").narrow(0, 1, 1), golden.in("timestep").narrow(0, 1, 1), golden.in("encoder_hidden_states").narrow(0, 1, 1));
+        assertThat(alone.minus(golden.out("sample").narrow(0, 1, 1)).abs().max().item()).isLessThan(1e-5);
+    }
+
+    @Test
+    void sizesThatDoNotFitThePatchesAreRefused() {
+        var golden = Golden.open("components/cogvideox-transformer-1.5-i2v");
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states").narrow(0, 0, 1);
+        var t = Tensor.full(1, 1);
+        assertThatThrownBy(() -> model.forward(Tensor.zeros(1, 3, 8, 4, 6), t, text, Optional.of(t))).isInstanceOf(ShapeException.class).hasMessageContaining("3 latent frames are not a multiple of patch_size_t 2");
+        assertThatThrownBy(() -> model.forward(Tensor.zeros(1, 4, 8, 5, 6), t, text, Optional.of(t))).hasMessageContaining("latent size 5 x 6 is not a multiple of patch_size 2");
+        assertThatThrownBy(() -> model.forward(Tensor.zeros(1, 4, 4, 4, 6), t, text, Optional.of(t))).hasMessageContaining("[B, T, 8, H, W]");
+        assertThatThrownBy(() -> model.forward(Tensor.zeros(1, 4, 8, 4, 6), t, text)).hasMessageContaining("needs an ofs value");
+    }
+}

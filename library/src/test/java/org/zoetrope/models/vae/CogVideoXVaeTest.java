@@ -1,0 +1,114 @@
+package org.zoetrope.models.vae;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.zoetrope.Golden;
+import org.zoetrope.models.vae.CogVideoXVae.Tiling;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.Weights;
+
+class CogVideoXVaeTest {
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    private static CogVideoXVae load(Golden golden) {
+        var config = ConfigFile.read(golden.folder().resolve("config.json"), CogVideoXVae.Config.class);
+        return Weights.load(golden.folder(), w -> new CogVideoXVae(config, w));
+    }
+
+    @Test
+    void encodingAndDecodingMatchTheReference() {
+        var golden = Golden.open("components/cogvideox-vae");
+        var vae = load(golden);
+        var posterior = vae.encode(golden.in("video"));
+        golden.assertClose(posterior.mean(), "mean");
+        golden.assertClose(posterior.logVariance(), "logvar");
+        golden.assertClose(vae.decode(golden.in("latents")), "decoded");
+    }
+
+    @Test
+    void tiledDecodingMatchesTheReference() {
+        var golden = Golden.open("components/cogvideox-vae-tiled");
+        golden.assertClose(load(golden).decode(golden.in("latents"), Optional.of(new Tiling(32, 32, 0.25, 0.25))), "decoded");
+    }
+
+    @Test
+    void aTileAsLargeAsThePictureChangesNothing() {
+        var golden = Golden.open("components/cogvideox-vae");
+        var vae = load(golden);
+        var latents = golden.in("latents");
+        assertThat(vae.decode(latents, Optional.of(new Tiling(32, 32, 0.25, 0.25))).toFloats()).isEqualTo(vae.decode(latents).toFloats());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "5, 2", "9, 3", "13, 4", "17, 5", "8, 2", "16, 4"})
+    void fourFramesBecomeOneLatentBehindTheFirst(int frames, int latentFrames) {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var latents = vae.encode(new Rng(1).normal(1, 3, frames, 16, 16)).mean();
+        assertThat(latents.shape()).containsExactly(1, 4, latentFrames, 2, 2);
+        assertThat(vae.decode(latents).size(2)).isEqualTo(latentFrames % 2 == 1 ? 4L * (latentFrames - 1) + 1 : 4L * latentFrames);
+    }
+
+    /// Group norms pool a chunk, so influence inside a chunk reaches back; across chunks it never does.
+    @Test
+    void laterChunksNeverChangeEarlierFrames() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var latents = new Rng(2).normal(1, 4, 7, 2, 2);
+        var changed = Tensor.cat(List.of(latents.narrow(2, 0, 5), latents.narrow(2, 5, 2).plus(1)), 2);
+        var before = vae.decode(latents);
+        var after = vae.decode(changed);
+        assertThat(after.narrow(2, 0, 17).toFloats()).isEqualTo(before.narrow(2, 0, 17).toFloats());
+        assertThat(after.narrow(2, 17, 8).minus(before.narrow(2, 17, 8)).abs().max().item()).isGreaterThan(1e-3);
+    }
+
+    @Test
+    void streamingHandsOverTheFramesOfTheWholeDecoding() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var latents = new Rng(3).normal(1, 4, 9, 4, 4);
+        var parts = new ArrayList<Tensor>();
+        vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25)), parts::add);
+        assertThat(parts.stream().mapToLong(p -> p.size(2)).toArray()).containsExactly(9, 8, 8, 8);
+        assertThat(Tensor.cat(parts, 2).toFloats()).isEqualTo(vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25))).toFloats());
+    }
+
+    @Test
+    void streamingLeavesNothingBehindBetweenChunks() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var latents = new Rng(3).normal(1, 4, 41, 2, 2);
+        var live = new ArrayList<Long>();
+        vae.decode(latents, Optional.empty(), chunk -> {
+            chunk.close();
+            live.add(Torch.liveObjects());
+        });
+        assertThat(live.getLast()).isEqualTo(live.get(1));
+    }
+
+    @Test
+    void picturesThatDoNotFitAreRefused() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        assertThatThrownBy(() -> vae.encode(Tensor.zeros(1, 3, 1, 20, 16))).hasMessageContaining("picture size 16 x 20 is not a multiple of 8");
+        assertThatThrownBy(() -> vae.decode(Tensor.zeros(1, 5, 1, 2, 2))).hasMessageContaining("[B, 4, T, H, W]");
+    }
+}
