@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
@@ -40,7 +41,7 @@ record Checkpoint(String label, SequencedMap<String, Place> tensors) {
         }
 
         private SafetensorsHeader.Entry entry() {
-            return java.util.Objects.requireNonNull(file.header().entries().get(name));
+            return Objects.requireNonNull(file.header().entries().get(name));
         }
     }
 

@@ -2,6 +2,7 @@ package org.zoetrope.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
@@ -73,7 +74,7 @@ public final class ConfigFile {
     private static <C extends Record> C read(String subject, ObjectNode json, Class<C> type, String... classNames) {
         var problems = new ArrayList<String>();
         if (classNames.length > 0) {
-            new ConfigNames(json).className().filter(c -> !Arrays.asList(classNames).contains(c))
+            ConfigMap.className(json).filter(c -> !Arrays.asList(classNames).contains(c))
                     .ifPresent(c -> problems.add(ConfigMap.wrongClass(c, classNames)));
         }
         if (!problems.isEmpty()) {
@@ -97,16 +98,8 @@ public final class ConfigFile {
                     channel.write(text);
                 }
             });
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             throw new ConfigException("cannot write %s: %s".formatted(file, e), e);
-        }
-    }
-
-    private record ConfigNames(ObjectNode json) {
-        Optional<String> className() {
-            var name = json.path("_class_name");
-            return Optional.of(name.isTextual() ? name : json.path("architectures").path(0))
-                    .filter(JsonNode::isTextual).map(JsonNode::asText);
         }
     }
 
@@ -149,8 +142,10 @@ public final class ConfigFile {
             var where = place.isEmpty() ? "" : "\"" + place.substring(0, place.length() - 1) + "\": ";
             if (e.getCause() instanceof ConfigException refusal) {
                 refusal.problems().forEach(p -> problems.add(where + p));
-            } else if (e.getCause() instanceof RuntimeException refusal) {
+            } else if (e.getCause() instanceof IllegalArgumentException refusal) {
                 problems.add(where + refusal.getMessage());
+            } else if (e.getCause() instanceof RuntimeException refusal) {
+                problems.add("%sits values cannot be used together: %s".formatted(where, refusal));
             } else {
                 throw new IllegalStateException("the constructor of %s failed".formatted(type.getName()), e);
             }

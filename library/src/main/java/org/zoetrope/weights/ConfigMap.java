@@ -65,6 +65,10 @@ public final class ConfigMap {
 
     /// The published class, from `_class_name` or, as transformers writes it, the first of `architectures`.
     public Optional<String> className() {
+        return className(values);
+    }
+
+    static Optional<String> className(ObjectNode values) {
         var name = values.path("_class_name");
         return Optional.of(name.isTextual() ? name : values.path("architectures").path(0))
                 .filter(JsonNode::isTextual).map(JsonNode::asText);
@@ -154,8 +158,8 @@ public final class ConfigMap {
 
     /// Settings inside these settings. Their unread keys are reported by this object's [#finish()].
     public ConfigMap map(String key) {
-        return optionalMap(key).orElseThrow(() -> new ConfigException(subject, withProblem(
-                values.hasNonNull(key) ? mistyped(key, "an object") : missing(key))));
+        return optionalMap(key).orElseThrow(() -> new ConfigException(
+                subject, values.hasNonNull(key) ? problems : withProblem(missing(key))));
     }
 
     public Optional<ConfigMap> optionalMap(String key) {

@@ -1,6 +1,7 @@
 package org.zoetrope.weights;
 
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -33,13 +34,13 @@ public final class Renames {
 
     /// Replaces the beginning of a name.
     public Renames prefix(String from, String to) {
-        return with("\\A" + Pattern.quote(from), java.util.regex.Matcher.quoteReplacement(to));
+        return with("\\A" + Pattern.quote(from), Matcher.quoteReplacement(to));
     }
 
     /// Replaces whole parts of a name, wherever they stand: `segment("query", "to_q")` turns `mid.query.bias` into
     /// `mid.to_q.bias` and leaves `query_norm` alone. Both may have several parts, as `"ff.net"`.
     public Renames segment(String from, String to) {
-        return with("(?<=\\A|\\.)" + Pattern.quote(from) + "(?=\\.|\\z)", java.util.regex.Matcher.quoteReplacement(to));
+        return with("(?<=\\A|\\.)" + Pattern.quote(from) + "(?=\\.|\\z)", Matcher.quoteReplacement(to));
     }
 
     /// Replaces names that match a regular expression as a whole; `$1` is its first group.

@@ -44,7 +44,7 @@ public record SafetensorsHeader(
     public static final int HIGHEST_RANK = 32;
 
     private static final int LENGTH_BYTES = 8;
-    private static final int PROBLEMS_KEPT = 200;
+    private static final int PROBLEMS_KEPT = 100;
     private static final int QUOTED = 120; // characters of a foreign text that we repeat in a message
     private static final JsonFactory JSON = JsonFactory.builder()
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES) // foreign names must not fill a shared symbol table
@@ -137,9 +137,9 @@ public record SafetensorsHeader(
             reader.readHeader(parser);
         } catch (JsonProcessingException e) {
             var place = Optional.ofNullable(e.getLocation()).map(l -> " at byte " + l.getByteOffset()).orElse("");
-            reader.problem("the header is not valid JSON%s: %s".formatted(place, quoted(e.getOriginalMessage())));
+            reader.problem("the header is not valid JSON%s: %s", place, e.getOriginalMessage());
         } catch (IOException e) {
-            reader.problem("the header is not valid JSON: " + quoted(String.valueOf(e.getMessage())));
+            reader.problem("the header is not valid JSON: %s", String.valueOf(e.getMessage()));
         }
         if (reader.problems.isEmpty()) {
             reader.checkLayout();
@@ -162,10 +162,15 @@ public record SafetensorsHeader(
     }
 
     private static String quoted(String foreign) {
-        var plain = foreign.codePoints().limit(QUOTED)
-                .mapToObj(c -> Character.isISOControl(c) ? "\\u%04x".formatted(c) : Character.toString(c))
-                .collect(Collectors.joining());
-        return foreign.length() > QUOTED ? plain + "..." : plain;
+        var plain = new StringBuilder();
+        foreign.codePoints().limit(QUOTED).forEach(c -> {
+            if (Character.isISOControl(c)) {
+                plain.append("\\u%04x".formatted(c));
+            } else {
+                plain.appendCodePoint(c);
+            }
+        });
+        return foreign.length() > QUOTED ? plain + "..." : plain.toString();
     }
 
     /// Walks the JSON once, token by token, so that no tree of foreign values is ever built.
@@ -174,6 +179,7 @@ public record SafetensorsHeader(
         private final LinkedHashMap<String, Entry> entries = new LinkedHashMap<>();
         private final Map<String, String> metadata = new LinkedHashMap<>();
         private final List<String> problems = new ArrayList<>();
+        private final long[] numbers = new long[HIGHEST_RANK]; // of the list being read
         private boolean metadataSeen;
         private int unlisted;
 
@@ -181,12 +187,18 @@ public record SafetensorsHeader(
             this.dataBytes = dataBytes;
         }
 
-        void problem(String text) {
+        /// Keeps the first problems and counts the others, whose text is never made: a header of many megabytes could hold
+        /// millions of them. Texts from the file are quoted, cut to a length that can be read.
+        void problem(String format, Object... values) {
             if (problems.size() < PROBLEMS_KEPT) {
-                problems.add(text);
+                problems.add(format.formatted(Arrays.stream(values).map(v -> v instanceof String s ? quoted(s) : v).toArray()));
             } else {
                 unlisted++;
             }
+        }
+
+        int found() {
+            return problems.size() + unlisted;
         }
 
         void readHeader(JsonParser json) throws IOException {
@@ -217,16 +229,16 @@ public record SafetensorsHeader(
             while (json.nextToken() == JsonToken.FIELD_NAME) {
                 var key = json.currentName();
                 if (json.nextToken() != JsonToken.VALUE_STRING) {
-                    problem("__metadata__ \"%s\" is not a string".formatted(quoted(key)));
+                    problem("__metadata__ \"%s\" is not a string", key);
                     json.skipChildren();
                 } else if (metadata.put(key, json.getText()) != null) {
-                    problem("__metadata__ \"%s\" appears twice".formatted(quoted(key)));
+                    problem("__metadata__ \"%s\" appears twice", key);
                 }
             }
         }
 
         private void readEntry(JsonParser json, String name) throws IOException {
-            var known = problems.size() + unlisted;
+            var known = found();
             if (json.currentToken() != JsonToken.START_OBJECT) {
                 entryProblem(name, "is not an object");
                 json.skipChildren();
@@ -246,7 +258,7 @@ public record SafetensorsHeader(
                     default -> false;
                 };
                 if (again) {
-                    entryProblem(name, "says %s twice".formatted(key));
+                    entryProblem(name, "says %s twice", key);
                 }
                 switch (key) {
                     case "dtype" -> {
@@ -262,7 +274,7 @@ public record SafetensorsHeader(
                         offsets = readNumbers(json, name, "data_offsets", 2);
                     }
                     default -> {
-                        entryProblem(name, "has the unknown key \"%s\"".formatted(quoted(key)));
+                        entryProblem(name, "has the unknown key \"%s\"", key);
                         json.skipChildren();
                     }
                 }
@@ -272,13 +284,17 @@ public record SafetensorsHeader(
                 entryProblem(name, "lacks " + Stream.of(typeSeen ? "" : "dtype", shapeSeen ? "" : "shape",
                         offsetsSeen ? "" : "data_offsets").filter(s -> !s.isEmpty()).collect(Collectors.joining(", ")));
             }
-            if (problems.size() + unlisted == known && type.isPresent() && shape.isPresent() && offsets.isPresent()) {
+            if (found() == known && type.isPresent() && shape.isPresent() && offsets.isPresent()) {
                 checkEntry(name, type.get(), shape.get(), offsets.get());
             }
         }
 
-        private void entryProblem(String name, String text) {
-            problem("tensor \"%s\" %s".formatted(quoted(name), text));
+        private void entryProblem(String name, String format, Object... values) {
+            if (problems.size() < PROBLEMS_KEPT) {
+                problem("tensor \"%s\" " + format, Stream.concat(Stream.of(name), Arrays.stream(values)).toArray());
+            } else {
+                unlisted++;
+            }
         }
 
         private Optional<StoredType> readType(JsonParser json, String name) throws IOException {
@@ -289,27 +305,26 @@ public record SafetensorsHeader(
             }
             var type = StoredType.named(json.getText());
             if (type.isEmpty()) {
-                entryProblem(name, "has the unknown dtype \"%s\"; known are %s"
-                        .formatted(quoted(json.getText()), Arrays.toString(StoredType.values())));
+                entryProblem(name, "has the unknown dtype \"%s\"; known are %s",
+                        json.getText(), StoredType.KNOWN);
             }
             return type;
         }
 
         private Optional<long[]> readNumbers(JsonParser json, String name, String key, int most) throws IOException {
             if (json.currentToken() != JsonToken.START_ARRAY) {
-                entryProblem(name, "has a %s that is not a list".formatted(key));
+                entryProblem(name, "has a %s that is not a list", key);
                 json.skipChildren();
                 return Optional.empty();
             }
-            var numbers = new long[most];
             var count = 0;
             var fine = true;
             for (var token = json.nextToken(); token != JsonToken.END_ARRAY && token != null; token = json.nextToken()) {
                 var isLong = token == JsonToken.VALUE_NUMBER_INT && json.getNumberType() != NumberType.BIG_INTEGER;
                 if (!isLong || json.getLongValue() < 0) {
                     if (fine) {
-                        entryProblem(name, "has %s in %s, expected whole numbers from 0"
-                                .formatted(token.isScalarValue() ? quoted(json.getText()) : "a nested value", key));
+                        entryProblem(name, "has %s in %s, expected whole numbers from 0",
+                                token.isScalarValue() ? json.getText() : "a nested value", key);
                     }
                     fine = false;
                     json.skipChildren();
@@ -319,34 +334,34 @@ public record SafetensorsHeader(
                 count = Math.min(count + 1, Integer.MAX_VALUE - 1);
             }
             if (count > most) {
-                entryProblem(name, "has %d numbers in %s, at most %d make sense".formatted(count, key, most));
+                entryProblem(name, "has %d numbers in %s, at most %d make sense", count, key, most);
                 return Optional.empty();
             }
             return fine ? Optional.of(Arrays.copyOf(numbers, count)) : Optional.empty();
         }
 
         private void checkEntry(String name, StoredType type, long[] shape, long[] offsets) {
-            var known = problems.size() + unlisted;
+            var known = found();
             if (offsets.length != 2) {
-                entryProblem(name, "has %d data_offsets, expected begin and end".formatted(offsets.length));
+                entryProblem(name, "has %d data_offsets, expected begin and end", offsets.length);
                 return;
             }
             long begin = offsets[0], end = offsets[1];
             if (begin > end) {
-                entryProblem(name, "begins at %d and ends before that, at %d".formatted(begin, end));
+                entryProblem(name, "begins at %d and ends before that, at %d", begin, end);
             } else if (end > dataBytes) {
-                entryProblem(name, "ends at byte %d of %d: the file is truncated or its header wrong"
-                        .formatted(end, dataBytes));
+                entryProblem(name, "ends at byte %d of %d: the file is truncated or its header wrong",
+                        end, dataBytes);
             }
             var wanted = bytes(type, shape);
             if (wanted.isEmpty()) {
-                entryProblem(name, "has the impossible shape %s: more bytes than 2^63".formatted(Arrays.toString(shape)));
+                entryProblem(name, "has the impossible shape %s: more bytes than 2^63", Arrays.toString(shape));
             } else if (begin <= end && wanted.get() != end - begin) {
-                entryProblem(name, "of %s %s needs %d bytes, its offsets %d to %d hold %d"
-                        .formatted(type, Arrays.toString(shape), wanted.get(), begin, end, end - begin));
+                entryProblem(name, "of %s %s needs %d bytes, its offsets %d to %d hold %d",
+                        type, Arrays.toString(shape), wanted.get(), begin, end, end - begin);
             }
             var entry = new Entry(type, Arrays.stream(shape).boxed().toList(), begin, end);
-            if (problems.size() + unlisted == known && entries.put(name, entry) != null) {
+            if (found() == known && entries.put(name, entry) != null) {
                 entryProblem(name, "appears twice");
             }
         }
@@ -377,11 +392,11 @@ public record SafetensorsHeader(
             for (var e : byPlace) {
                 var entry = e.getValue();
                 if (entry.begin() < covered) {
-                    entryProblem(e.getKey(), "overlaps \"%s\" by %d bytes at byte %d".formatted(
-                            quoted(last), Math.min(covered, entry.end()) - entry.begin(), entry.begin()));
+                    entryProblem(e.getKey(), "overlaps \"%s\" by %d bytes at byte %d",
+                            last, Math.min(covered, entry.end()) - entry.begin(), entry.begin());
                 } else if (entry.begin() > covered) {
-                    problem("bytes %d to %d before tensor \"%s\" belong to no tensor"
-                            .formatted(covered, entry.begin(), quoted(e.getKey())));
+                    problem("bytes %d to %d before tensor \"%s\" belong to no tensor",
+                            covered, entry.begin(), e.getKey());
                 }
                 if (entry.end() >= covered) {
                     covered = entry.end();
@@ -389,7 +404,7 @@ public record SafetensorsHeader(
                 }
             }
             if (covered < dataBytes) {
-                problem("the last %d bytes of the file belong to no tensor".formatted(dataBytes - covered));
+                problem("the last %d bytes of the file belong to no tensor", dataBytes - covered);
             }
         }
     }

@@ -1,7 +1,9 @@
 package org.zoetrope.weights;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.zoetrope.tensor.DType;
 
 /// The element types of safetensors, under the names that stand in the file.
@@ -18,6 +20,11 @@ public enum StoredType {
     I8(DType.INT8),
     U8(DType.UINT8),
     BOOL(DType.BOOL);
+
+    /// All names, for messages.
+    static final String KNOWN = Arrays.stream(values()).map(Enum::name).collect(Collectors.joining(", "));
+    private static final Map<String, StoredType> BY_NAME =
+            Arrays.stream(values()).collect(Collectors.toUnmodifiableMap(Enum::name, t -> t));
 
     private final DType dtype;
 
@@ -41,6 +48,6 @@ public enum StoredType {
     }
 
     static Optional<StoredType> named(String name) {
-        return Arrays.stream(values()).filter(t -> t.name().equals(name)).findFirst();
+        return Optional.ofNullable(BY_NAME.get(name));
     }
 }

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -278,7 +279,7 @@ public final class Weights {
     }
 
     /// A tensor that a checkpoint holds and nobody may have read yet.
-    private record Held(List<Long> shape, DType dtype, java.util.function.Supplier<Tensor> read) {}
+    private record Held(List<Long> shape, DType dtype, Supplier<Tensor> read) {}
 
     private record Stored(String label, TreeMap<String, Held> held, Optional<DType> dtype, Device device) implements Source {
         @Override
