@@ -32,6 +32,8 @@ public final class Golden {
         relativeL2 = tolerance.number("relative_l2");
     }
 
+    /// Reads a case.
+    ///
     /// @param name the folder below `golden`, such as `schedulers/ddim-sd15`
     public static Golden open(String name) {
         return new Golden(resource("golden/" + name));

@@ -38,6 +38,7 @@ public final class ConfigException extends RuntimeException {
     /// @param holds  what must be true
     /// @param format the complaint, naming the values, in the syntax of [String#format]
     /// @throws ConfigException if it does not hold
+    @SuppressWarnings("AnnotateFormatMethod") // its annotation is not among our dependencies
     public static void require(boolean holds, String format, Object... values) {
         if (!holds) {
             throw new ConfigException(String.format(format, values));

@@ -2,6 +2,7 @@ package org.zoetrope.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 import static org.zoetrope.weights.ConfigException.require;
 
 import java.nio.file.Files;
@@ -9,10 +10,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.weights.ConfigFile.Default;
 import org.zoetrope.weights.ConfigFile.Ignores;
@@ -63,26 +66,34 @@ class ConfigFileTest {
                         - missing key "norm_eps"; found "norm_epsilon\"""");
     }
 
+    static Stream<Arguments> wrongValues() {
+        return Stream.of(
+                    arguments("'width':8", "'width':8.5", "\"width\" is 8.5, expected a whole number"),
+                    arguments("'width':8", "'width':null", "\"width\" is null, expected a whole number"),
+                    arguments("'width':8", "'width':'8'", "\"width\" is \"8\", expected a whole number"),
+                    arguments("'width':8", "'width':4294967296", "\"width\" is 4294967296, expected a whole number"),
+                    arguments("'width':8", "'width':NaN", "\"width\" is \"NaN\", expected a whole number"),
+                    arguments("'norm_eps':1e-5", "'norm_eps':[1]", "\"norm_eps\" is [1], expected a number"),
+                    arguments("'patch_size_t':null", "'patch_size_t':true",
+                            "\"patch_size_t\" is true, expected a whole number"),
+                    arguments("'channels':[1,2]", "'channels':[1,'b',null]",
+                            "\"channels[1]\" is \"b\", expected a whole number"),
+                    arguments("'channels':[1,2]", "'channels':null", "\"channels\" is null, expected a list"),
+                    arguments("'v_prediction'", "'flow'",
+                            "\"prediction_type\" is \"flow\", expected \"epsilon\" or \"v_prediction\""),
+                    arguments("{'theta':10000", "{'thetas':10000", "missing key \"rope.theta\"; found \"thetas\""),
+                    arguments("{'theta':10000,'axes':[4,2]}", "3", "\"rope\" is 3, expected an object"),
+                    arguments("'width':8", "'width':9", "config.json: width 9 is not a multiple of heads 2"),
+                    arguments("'heads':2.0", "'heads':0",
+                            "its values cannot be used together: java.lang.ArithmeticException"),
+                    arguments("'width':8", "'width':8,'width':8", "Duplicate field 'width'"),
+                    arguments("'width':8", "'width' 8", "config.json is not valid JSON in line 1"),
+                    arguments("_class_name':'Marble'", "_class_name':'Glass'",
+                            "config.json: it describes a Glass, expected Marble or MarbleModel"));
+    }
+
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "'width':8                | 'width':8.5              | \"width\" is 8.5, expected a whole number",
-        "'width':8                | 'width':null             | \"width\" is null, expected a whole number",
-        "'width':8                | 'width':'8'              | \"width\" is \"8\", expected a whole number",
-        "'width':8                | 'width':4294967296       | \"width\" is 4294967296, expected a whole number",
-        "'width':8                | 'width':NaN              | \"width\" is \"NaN\", expected a whole number",
-        "'norm_eps':1e-5          | 'norm_eps':[1]           | \"norm_eps\" is [1], expected a number",
-        "'patch_size_t':null      | 'patch_size_t':true      | \"patch_size_t\" is true, expected a whole number",
-        "'channels':[1,2]         | 'channels':[1,'b',null]  | \"channels[1]\" is \"b\", expected a whole number",
-        "'channels':[1,2]         | 'channels':null          | \"channels\" is null, expected a list",
-        "'v_prediction'           | 'flow'                   | \"prediction_type\" is \"flow\", expected \"epsilon\" or \"v_prediction\"",
-        "{'theta':10000           | {'thetas':10000          | missing key \"rope.theta\"; found \"thetas\"",
-        "{'theta':10000,'axes':[4,2]} | 3                    | \"rope\" is 3, expected an object",
-        "'width':8                | 'width':9                | config.json: width 9 is not a multiple of heads 2",
-        "'heads':2.0              | 'heads':0                | its values cannot be used together: java.lang.ArithmeticException",
-        "'width':8                | 'width':8,'width':8      | Duplicate field 'width'",
-        "'width':8                | 'width' 8                | config.json is not valid JSON in line 1",
-        "_class_name':'Marble'    | _class_name':'Glass'     | config.json: it describes a Glass, expected Marble or MarbleModel",
-    })
+    @MethodSource("wrongValues")
     void aWrongValueIsNamed(String good, String bad, String message) {
         assertThat(GOOD).contains(good);
         assertThatThrownBy(() -> parse(GOOD.replace(good, bad))).isInstanceOf(ConfigException.class).hasMessageContaining(message);

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 ///
 /// @param json the header
 /// @param data what follows it
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record SafetensorsBytes(byte[] json, byte[] data) {
     static SafetensorsBytes of(String json, int dataBytes) {
         return new SafetensorsBytes(json.getBytes(StandardCharsets.UTF_8), new byte[dataBytes]);
