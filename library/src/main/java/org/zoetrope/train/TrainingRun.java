@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.function.IntFunction;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -26,22 +25,28 @@ public final class TrainingRun {
     /// @param cooldown     steps of linear fall to zero at the end
     /// @param average      decay of the running average of parameters (arXiv 2006.11239, section 4)
     /// @param clip         largest joint norm of the gradients
+    /// @param parts        how many parts the batch of a step is worked through in; parts that fit the processor's cache
+    ///                     are several times faster than the whole batch at once
     /// @param saveEvery    steps between checkpoints
-    public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int saveEvery, AdamW.Options adam) {
+    public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int parts, int saveEvery, AdamW.Options adam) {
         public static Options of(int steps, double learningRate) {
-            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 200, AdamW.Options.defaults());
+            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 1, 200, AdamW.Options.defaults());
         }
 
         public Options saveEvery(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, count, adam);
+        }
+
+        public Options parts(int count) {
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, saveEvery, adam);
         }
 
         public Options cooldown(int count) {
-            return new Options(steps, learningRate, warmup, count, average, clip, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, count, average, clip, parts, saveEvery, adam);
         }
 
         public Options average(double decay) {
-            return new Options(steps, learningRate, warmup, cooldown, decay, clip, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, decay, clip, parts, saveEvery, adam);
         }
 
         /// The rate of step k, counted from 0: up, level, down.
@@ -58,6 +63,17 @@ public final class TrainingRun {
     /// @param loss    of this step
     /// @param norm    of all gradients together, before clipping
     public record Progress(int step, int steps, double loss, double norm, double rate) {}
+
+    /// What a step minimises.
+    @FunctionalInterface
+    public interface Loss {
+        /// The scalar loss of one part of a step's batch; the loss of the step is the mean of its parts. Depends on the
+        /// parameters and these numbers only.
+        ///
+        /// @param step counted from 0
+        /// @param part counted from 0, below [Options#parts()]
+        Tensor of(int step, int part);
+    }
 
     /// Hears of every step.
     @FunctionalInterface
@@ -103,9 +119,8 @@ public final class TrainingRun {
 
     /// Takes the remaining steps.
     ///
-    /// @param loss the scalar loss of a step, counted from 0
     /// @throws IllegalStateException at the first loss that is not finite; the last checkpoint stays
-    public void run(IntFunction<Tensor> loss, Listener listener) {
+    public void run(Loss loss, Listener listener) {
         while (step() < options.steps) {
             listener.onStep(take(loss));
             if (step() % options.saveEvery == 0 || step() == options.steps) {
@@ -114,15 +129,13 @@ public final class TrainingRun {
         }
     }
 
-    private Progress take(IntFunction<Tensor> loss) {
+    private Progress take(Loss loss) {
+        var index = step();
+        var total = 0.0;
+        for (var part = 0; part < options.parts; part++) {
+            total += accumulate(loss, index, part);
+        }
         try (var _ = Scope.open()) {
-            var index = step();
-            var value = loss.apply(index);
-            var number = value.item();
-            if (!Double.isFinite(number)) {
-                throw new IllegalStateException("the loss of step " + index + " is " + number + "; lower the learning rate and continue from " + checkpoint);
-            }
-            value.backward();
             var norm = Tensor.clipGradients(parameters.values().stream().filter(Tensor::hasGradient).toList(), options.clip);
             adam.step(index + 1, options.rate(index));
             // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
@@ -131,8 +144,20 @@ public final class TrainingRun {
                 averages.get(name).lerpInPlace(p.detach(), 1 - decay);
                 p.clearGradient();
             });
-            losses.add(number);
-            return new Progress(step(), options.steps, number, norm, options.rate(index));
+            losses.add(total);
+            return new Progress(step(), options.steps, total, norm, options.rate(index));
+        }
+    }
+
+    private double accumulate(Loss loss, int index, int part) {
+        try (var _ = Scope.open()) {
+            var value = loss.of(index, part).div(options.parts);
+            var number = value.item();
+            if (!Double.isFinite(number)) {
+                throw new IllegalStateException("the loss of step " + index + " is " + number + "; lower the learning rate and continue from " + checkpoint);
+            }
+            value.backward();
+            return number;
         }
     }
 

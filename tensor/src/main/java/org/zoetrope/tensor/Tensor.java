@@ -740,7 +740,7 @@ public final class Tensor {
         return own(torch.embedding(table.handle, handle));
     }
 
-    /// softmax(q k^T scale + mask) v with a fused kernel; this is q.
+    /// softmax(q k^T scale + mask) v; this is q.
     ///
     /// @param k     [B, heads, keys, D]
     /// @param v     [B, heads, keys, D]
@@ -748,9 +748,27 @@ public final class Tensor {
     /// @param scale factor of the scores
     /// @return [B, heads, queries, D]
     public Tensor attention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
+        if (mask == null && handle.is_cpu() && dtype().bytes() < Float.BYTES) {
+            return attentionByProducts(k, v, scale);
+        }
         try (var m = optional(mask); var s = new DoubleOptional(scale)) {
             return own(torch.scaled_dot_product_attention(handle, k.handle, v.handle, m, 0.0, false, s, false));
         }
+    }
+
+    private static final long SCORES_AT_ONCE = 1L << 24;
+
+    // libtorch's fused kernel for half precision on a CPU is a scalar loop, some twenty times slower than two matrix
+    // products with a float32 softmax between them. Blocks of queries bound the scores held at once.
+    private Tensor attentionByProducts(Tensor k, Tensor v, double scale) {
+        var keys = k.transpose(-2, -1);
+        var rows = Math.max(1, SCORES_AT_ONCE / Math.max(1, size(0) * size(1) * k.size(2)));
+        var parts = new ArrayList<Tensor>();
+        for (var start = 0L; start < size(2); start += rows) {
+            var q = narrow(2, start, Math.min(rows, size(2) - start));
+            parts.add(Scope.run(() -> q.times(scale).matmul(keys).to(DType.FLOAT32).softmax(-1).to(v.dtype()).matmul(v)));
+        }
+        return parts.size() == 1 ? parts.getFirst() : cat(parts, 2);
     }
 
     public Tensor conv1d(Tensor weight, @Nullable Tensor bias, int stride, int padding) {

@@ -79,6 +79,18 @@ class TensorTest {
     }
 
     @Test
+    void halfPrecisionAttentionAgreesUpToItsRounding() {
+        var rng = new Rng(4);
+        var q = rng.normal(1, 2, 600, 16);
+        var k = rng.normal(1, 2, 20_000, 16);
+        var v = rng.normal(1, 2, 20_000, 16);
+        var exact = q.attention(k, v, null, 0.25);
+        // 600 x 20,000 x 2 scores pass in two blocks.
+        var rounded = q.to(DType.BFLOAT16).attention(k.to(DType.BFLOAT16), v.to(DType.BFLOAT16), null, 0.25);
+        assertThat(rounded.to(DType.FLOAT32).minus(exact).square().mean().sqrt().item()).isLessThan(0.02 * exact.square().mean().sqrt().item() + 1e-3);
+    }
+
+    @Test
     void gradientsFollowTheChainRule() {
         var x = Tensor.of(new float[] {1, 2, 3}, 3).requireGradient(true);
         x.square().sum().backward();
