@@ -44,7 +44,7 @@ public final class VideoWriter {
     private static final double NEAR = 16; // levels a block's mean colour may be off: codecs and dithering stay below 6
     private static final int LONGEST_COMMENT = 1 << 20;
 
-    private enum Format { MP4, WEBM, MKV, PNG, GIF, WEBP }
+    enum Format { MP4, WEBM, MKV, PNG, GIF, WEBP }
 
     /// How to write.
     ///
@@ -132,7 +132,7 @@ public final class VideoWriter {
         }
     }
 
-    private static Format format(Path target) {
+    static Format format(Path target) {
         var extension = FileDoor.extension(target);
         for (var format : Format.values()) {
             if (format.name().equalsIgnoreCase(extension)) {
@@ -157,7 +157,7 @@ public final class VideoWriter {
         }
     }
 
-    private static Encoder.Settings settings(Format format, int quality) {
+    static Encoder.Settings settings(Format format, int quality) {
         var quantiser = 12 + (100 - quality) * 3 / 10; // H.264's scale: 12 at 100, 15 at 90, 27 at 50
         return switch (format) {
             case MP4 -> new Encoder.Settings("mp4", List.of("libx264", "libopenh264"), AV_PIX_FMT_YUV420P,
