@@ -105,6 +105,31 @@ public final class Scope implements AutoCloseable {
         }
     }
 
+    /// Takes everything this scope owns out of the nesting of scopes. For what outlives the call that made it, such as the
+    /// weights of a model; the rest of the body may go on using it.
+    public Detached detach() {
+        var mine = owned.stream().filter(tensor -> tensor.owner == this).toList();
+        mine.forEach(tensor -> tensor.owner = null);
+        owned = new ArrayList<>();
+        return new Detached(mine);
+    }
+
+    /// Tensors that live until they are closed here, in any order and by any thread.
+    public static final class Detached implements AutoCloseable {
+        private List<Tensor> tensors;
+
+        private Detached(List<Tensor> tensors) {
+            this.tensors = tensors;
+        }
+
+        /// Frees the tensors; closing twice is harmless. No thread may be computing with them.
+        @Override
+        public synchronized void close() {
+            tensors.stream().filter(tensor -> !tensor.isClosed()).forEach(Tensor::free);
+            tensors = List.of();
+        }
+    }
+
     /// How many tensors this scope would free if it closed now.
     public int size() {
         var live = 0;

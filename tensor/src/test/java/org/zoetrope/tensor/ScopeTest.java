@@ -97,6 +97,31 @@ class ScopeTest {
         outer.close();
     }
 
+    /// A model is loaded in one scope and used in others, later and elsewhere.
+    @Test
+    void detachedTensorsOutliveTheirScopeAndCloseAnywhere() throws InterruptedException {
+        var before = Torch.liveObjects();
+        Tensor kept;
+        Scope.Detached weights;
+        try (var outer = Scope.open()) {
+            try (var scope = Scope.open()) {
+                kept = Tensor.ones(4);
+                weights = scope.detach();
+                var later = kept.plus(1); // belongs to the scope again
+                assertThat(scope.size()).isEqualTo(1);
+                assertThat(later.sum().item()).isEqualTo(8);
+            }
+            assertThat(outer.size()).isZero();
+        }
+        assertThat(kept.toFloats()).containsOnly(1);
+        var elsewhere = new Thread(weights::close);
+        elsewhere.start();
+        elsewhere.join();
+        weights.close();
+        assertThat(kept.isClosed()).isTrue();
+        assertThat(Torch.liveObjects()).isEqualTo(before);
+    }
+
     @Test
     void manyOperationsLeaveNoNativeObject() {
         Runnable work = () -> Scope.run(() -> {
