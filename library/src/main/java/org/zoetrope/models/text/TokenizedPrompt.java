@@ -2,7 +2,11 @@ package org.zoetrope.models.text;
 
 import java.lang.Character.UnicodeScript;
 import java.util.List;
+import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.zoetrope.tensor.ShapeException;
+import org.zoetrope.tensor.Tensor;
 
 /// A prompt at the length an encoder reads.
 ///
@@ -23,6 +27,27 @@ public record TokenizedPrompt(int[] ids, int[] mask, List<String> dropped) {
             length += m;
         }
         return length;
+    }
+
+    /// The ids of prompts of one length, as an encoder takes them: int64 [B, L].
+    ///
+    /// @throws ShapeException if there are none, or their lengths differ
+    public static Tensor ids(List<TokenizedPrompt> prompts) {
+        return rows(prompts, TokenizedPrompt::ids);
+    }
+
+    /// The masks of prompts of one length: int64 [B, L].
+    ///
+    /// @throws ShapeException if there are none, or their lengths differ
+    public static Tensor masks(List<TokenizedPrompt> prompts) {
+        return rows(prompts, TokenizedPrompt::mask);
+    }
+
+    private static Tensor rows(List<TokenizedPrompt> prompts, Function<TokenizedPrompt, int[]> row) {
+        var lengths = prompts.stream().map(prompt -> prompt.ids.length).distinct().toList();
+        ShapeException.require(lengths.size() == 1, "prompts of the lengths %s do not make one batch", lengths);
+        var all = prompts.stream().flatMapToInt(prompt -> IntStream.of(row.apply(prompt))).asLongStream().toArray();
+        return Tensor.of(all, prompts.size(), lengths.getFirst());
     }
 
     /// The words of a prompt from a position on. A position inside a word counts from the word's beginning; scripts
