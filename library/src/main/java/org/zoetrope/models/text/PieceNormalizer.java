@@ -9,7 +9,7 @@ import java.util.Optional;
 /// normalizer.cc.
 ///
 /// @param rules         the precompiled rules, if the model has any
-/// @param spaces        whether a word boundary is added at the edge, runs of spaces become one, and spaces become U+2581
+/// @param spaces        whether the edge gets a word boundary, runs of spaces become one, and spaces become U+2581
 /// @param spaceIsSuffix whether the boundary at the edge comes last instead of first
 /// @param userDefined   pieces that pass through untouched by the rules
 record PieceNormalizer(Optional<CharsMap> rules, SentencePieceModel.Spaces spaces, boolean spaceIsSuffix,
