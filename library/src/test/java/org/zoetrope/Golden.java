@@ -17,7 +17,8 @@ import org.zoetrope.weights.SafetensorsFile;
 /// golden.assertClose(vae.decode(golden.in("z")), "sample");
 /// ```
 ///
-/// Open it outside of scopes that close, or inside the test that uses it: its tensors belong to the scope open at the call.
+/// Open it outside of scopes that close, or inside the test that uses it: its tensors belong to the scope open at the
+/// call.
 public final class Golden {
     private final Path folder;
     private final SafetensorsFile reference;
@@ -42,7 +43,8 @@ public final class Golden {
     /// A file or folder of the test resources.
     public static Path resource(String name) {
         try {
-            return Path.of(Objects.requireNonNull(Golden.class.getResource("/" + name), "no test resource " + name).toURI());
+            var resource = Objects.requireNonNull(Golden.class.getResource("/" + name), "no test resource " + name);
+            return Path.of(resource.toURI());
         } catch (URISyntaxException e) {
             throw new IllegalStateException(e);
         }
@@ -103,8 +105,12 @@ public final class Golden {
         }
         var relative = difference == 0 ? 0 : Math.sqrt(difference / norm);
         if (!(worst <= maxAbs && relative <= relativeL2)) {
-            fail("%s differs: max abs %.3g (allowed %.3g) at element %d, ours %.7g, reference %.7g; relative l2 %.3g (allowed %.3g)"
-                    .formatted(what, worst, maxAbs, place, a[place], b[place], relative, relativeL2));
+            fail("""
+                    %s differs from the reference
+                      max abs      %.3g, allowed %.3g
+                      relative l2  %.3g, allowed %.3g
+                      element %d   %.7g, expected %.7g"""
+                    .formatted(what, worst, maxAbs, relative, relativeL2, place, a[place], b[place]));
         }
     }
 }

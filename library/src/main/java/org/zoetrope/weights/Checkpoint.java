@@ -94,7 +94,8 @@ record Checkpoint(String label, SequencedMap<String, Place> tensors) {
         promised.stream().filter(name -> !header.entries().containsKey(name)).forEach(name -> problems.add(
                 "tensor \"%s\" is listed for %s, which does not hold it".formatted(name, shard.getFileName())));
         header.entries().keySet().stream().filter(name -> !promised.contains(name)).forEach(name -> problems.add(
-                "tensor \"%s\" is in %s, but %s does not list it there".formatted(name, shard.getFileName(), index.getFileName())));
+                "tensor \"%s\" is in %s, but %s does not list it there"
+                        .formatted(name, shard.getFileName(), index.getFileName())));
     }
 
     private static boolean isIndex(Path file) {
@@ -128,7 +129,7 @@ record Checkpoint(String label, SequencedMap<String, Place> tensors) {
         }
         wanted.retainAll(files);
         if (wanted.isEmpty() && variant.isEmpty()) {
-            // Not one of the usual names: a variant nobody asked for, or a file of its own name. Fine if it is the only one.
+            // Not one of the usual names: a variant nobody asked for, or a file of its own name. Fine if it is alone.
             files.stream().filter(f -> f.contains(SUFFIX + ".index.") && isIndex(Path.of(f))).forEach(wanted::add);
             if (wanted.isEmpty()) {
                 files.stream().filter(f -> f.endsWith(SUFFIX)).forEach(wanted::add);
@@ -140,17 +141,20 @@ record Checkpoint(String label, SequencedMap<String, Place> tensors) {
         if (wanted.size() > 1) {
             throw new WeightsException("""
                     %s holds several sets of weights: %s
-                      fix       name one of these files, or ask for a variant""".formatted(folder, String.join(", ", wanted)));
+                      fix       name one of these files, or ask for a variant"""
+                    .formatted(folder, String.join(", ", wanted)));
         }
         var pickles = files.stream().filter(f -> PICKLES.contains(f.substring(f.lastIndexOf('.') + 1))).toList();
         if (variant.isEmpty() && !pickles.isEmpty()) {
-            throw pickle("%s holds no safetensors, only %s, which".formatted(folder, Names.some(pickles)), pickles.getFirst());
+            throw pickle("%s holds no safetensors, only %s, which".formatted(folder, Names.some(pickles)),
+                    pickles.getFirst());
         }
         throw new WeightsException("""
                 no weights%s in %s
                   found     %s
-                  fix       expected %s%s, or an index of shards""".formatted(variant.map(v -> " of variant " + v).orElse(""),
-                folder, Names.some(files), BASES.getFirst(), variant.map(v -> "." + v).orElse("") + SUFFIX));
+                  fix       expected %s%s, or an index of shards"""
+                .formatted(variant.map(v -> " of variant " + v).orElse(""), folder, Names.some(files),
+                        BASES.getFirst(), variant.map(v -> "." + v).orElse("") + SUFFIX));
     }
 
     private static Set<String> list(Path folder) {
@@ -185,7 +189,8 @@ record Checkpoint(String label, SequencedMap<String, Place> tensors) {
             weightMap.forEach((name, shard) -> held.computeIfAbsent(shard, _ -> new LinkedHashSet<>()).add(name));
             var shards = new LinkedHashMap<Path, Optional<Set<String>>>();
             held.forEach((shard, names) -> {
-                if (shard.contains("/") || shard.contains("\\") || !shard.endsWith(SUFFIX) || shard.indexOf('\0') >= 0) {
+                if (shard.contains("/") || shard.contains("\\") || !shard.endsWith(SUFFIX)
+                        || shard.indexOf('\0') >= 0) {
                     problems.add("\"%s\" is not the name of a safetensors file beside the index".formatted(shard));
                 } else if (folder == null || !Files.isRegularFile(folder.resolve(shard))) {
                     problems.add("shard %s is missing; it should hold %d tensors: %s"

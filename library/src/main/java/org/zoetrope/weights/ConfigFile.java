@@ -25,13 +25,13 @@ import java.util.stream.Collectors;
 
 /// Reads `config.json` into a record, once and completely.
 ///
-/// The key `text_width` becomes the component `textWidth`. Unknown, missing and mistyped keys are reported together, with
-/// the nearest name; keys that begin with `_` are notes of the release. The record's constructor checks what must hold
-/// between values, and its complaint is reported with the name of the file.
+/// The key `text_width` becomes the component `textWidth`. Unknown, missing and mistyped keys are reported together,
+/// with the nearest name; keys that begin with `_` are notes of the release. The record's constructor checks what must
+/// hold between values, and its complaint is reported with the name of the file.
 ///
-/// Components may be numbers, booleans, strings, enums, records, lists of these, `int[]` and `double[]`. `Optional<...>`
-/// stands for a key that may be null or absent; [Default] for one that may be absent. A single value is read as a list of
-/// one where a list is expected, as releases write both.
+/// Components may be numbers, booleans, strings, enums, records, lists of these, `int[]` and `double[]`.
+/// `Optional<...>` stands for a key that may be null or absent; [Default] for one that may be absent. A single value
+/// is read as a list of one where a list is expected, as releases write both.
 public final class ConfigFile {
     /// The value of a key that a release may leave out, as JSON: `@Default("1e-5") double normEps`.
     @Retention(RetentionPolicy.RUNTIME)
@@ -85,7 +85,8 @@ public final class ConfigFile {
                 .orElseThrow(() -> new ConfigException(subject, problems));
     }
 
-    /// Writes a record so that [#read(Path, Class, String...)] gives it back. The file is replaced at once or not at all.
+    /// Writes a record so that [#read(Path, Class, String...)] gives it back. The file is replaced at once or not at
+    /// all.
     ///
     /// @param className what `_class_name` will say
     public static void write(Path file, String className, Record config) {
@@ -167,10 +168,12 @@ public final class ConfigFile {
             throw new IllegalStateException("\"%s\" has the type %s, which configs do not hold".formatted(place, type));
         }
         if (plain == int[].class) {
-            return list(node, Integer.class, place, problems).map(l -> l.stream().mapToInt(Integer.class::cast).toArray());
+            return list(node, Integer.class, place, problems)
+                    .map(l -> l.stream().mapToInt(Integer.class::cast).toArray());
         }
         if (plain == double[].class) {
-            return list(node, Double.class, place, problems).map(l -> l.stream().mapToDouble(Double.class::cast).toArray());
+            return list(node, Double.class, place, problems)
+                    .map(l -> l.stream().mapToDouble(Double.class::cast).toArray());
         }
         if (plain.isRecord() && node instanceof ObjectNode object) {
             return record(object, plain, place + ".", problems);
@@ -191,7 +194,8 @@ public final class ConfigFile {
         var before = problems.size();
         var items = new ArrayList<Object>();
         for (var i = 0; i < nodes.size(); i++) {
-            value(nodes.get(i), element, node.isArray() ? "%s[%d]".formatted(place, i) : place, problems).ifPresent(items::add);
+            value(nodes.get(i), element, node.isArray() ? "%s[%d]".formatted(place, i) : place, problems)
+                    .ifPresent(items::add);
         }
         return problems.size() > before ? Optional.empty() : Optional.of(List.copyOf(items));
     }
@@ -201,7 +205,8 @@ public final class ConfigFile {
             return ConfigMap.Value.INTEGER.of(node).map(i -> i);
         }
         if (type == long.class || type == Long.class) {
-            return node.canConvertToExactIntegral() && node.canConvertToLong() ? Optional.of(node.longValue()) : Optional.empty();
+            return node.canConvertToExactIntegral() && node.canConvertToLong()
+                    ? Optional.of(node.longValue()) : Optional.empty();
         }
         if (type == double.class || type == Double.class) {
             return ConfigMap.Value.NUMBER.of(node).map(d -> d);
@@ -227,7 +232,8 @@ public final class ConfigFile {
 
     private static String name(Class<?> type) {
         if (type.isEnum()) {
-            return Arrays.stream(type.getEnumConstants()).map(c -> "\"" + spelling(c) + "\"").collect(Collectors.joining(" or "));
+            return Arrays.stream(type.getEnumConstants()).map(c -> "\"" + spelling(c) + "\"")
+                    .collect(Collectors.joining(" or "));
         }
         return switch (type.getSimpleName()) {
             case "int", "Integer", "long", "Long" -> "a whole number";
@@ -246,7 +252,8 @@ public final class ConfigFile {
     private static String key(RecordComponent component) {
         var given = component.getAnnotation(Key.class);
         return given != null ? given.value()
-                : Pattern.compile("[A-Z]").matcher(component.getName()).replaceAll(m -> "_" + m.group().toLowerCase(Locale.ROOT));
+                : Pattern.compile("[A-Z]").matcher(component.getName())
+                        .replaceAll(m -> "_" + m.group().toLowerCase(Locale.ROOT));
     }
 
     private static boolean mayBeAbsent(RecordComponent component) {

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
-/// Settings whose keys depend on other settings, as those of schedulers do. The reader asks for each key with its type and
-/// ends with [#finish()], which refuses by name what nobody asked for:
+/// Settings whose keys depend on other settings, as those of schedulers do. The reader asks for each key with its type
+/// and ends with [#finish()], which refuses by name what nobody asked for:
 ///
 /// ```java
 /// var c = ConfigMap.read(folder.resolve("scheduler_config.json"));
@@ -146,8 +146,8 @@ public final class ConfigMap {
         return optional(key, Value.list(Value.INTEGER));
     }
 
-    /// A list of strings; empty if the key is absent, null, or a list with a null in it, which is how `model_index.json`
-    /// says that a component is left out.
+    /// A list of strings; empty if the key is absent, null, or a list with a null in it, which is how
+    /// `model_index.json` says that a component is left out.
     public Optional<List<String>> strings(String key) {
         if (values.path(key).isArray() && values.path(key).valueStream().anyMatch(JsonNode::isNull)) {
             read.add(key);
@@ -227,7 +227,8 @@ public final class ConfigMap {
     }
 
     private String missing(String key) {
-        return "missing key \"%s\"%s".formatted(key, Names.nearest(key, keys().stream().filter(k -> !read.contains(k)).toList())
+        var unread = keys().stream().filter(k -> !read.contains(k)).toList();
+        return "missing key \"%s\"%s".formatted(key, Names.nearest(key, unread)
                 .map("; found \"%s\""::formatted).orElse(""));
     }
 
@@ -243,7 +244,8 @@ public final class ConfigMap {
                 new Value<>("true or false", n -> n.isBoolean() ? Optional.of(n.asBoolean()) : Optional.empty());
         /// Releases write `4.0` for 4 here and there.
         static final Value<Integer> INTEGER = new Value<>("a whole number", n ->
-                n.isNumber() && n.doubleValue() == Math.rint(n.doubleValue()) && Math.abs(n.doubleValue()) <= Integer.MAX_VALUE
+                n.isNumber() && n.doubleValue() == Math.rint(n.doubleValue())
+                        && Math.abs(n.doubleValue()) <= Integer.MAX_VALUE
                         ? Optional.of((int) n.doubleValue()) : Optional.empty());
         static final Value<Double> NUMBER =
                 new Value<>("a number", n -> n.isNumber() ? Optional.of(n.doubleValue()) : Optional.empty());

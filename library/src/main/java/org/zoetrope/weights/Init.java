@@ -7,8 +7,8 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
-/// How a tensor begins when it does not come from a checkpoint. Numbers are drawn in float32 on the CPU and then converted,
-/// so a seed gives the same beginning in every type and on every device.
+/// How a tensor begins when it does not come from a checkpoint. Numbers are drawn in float32 on the CPU and then
+/// converted, so a seed gives the same beginning in every type and on every device.
 public sealed interface Init {
     /// Every element the same; nothing is drawn.
     record Constant(double value) implements Init {}
@@ -66,7 +66,8 @@ public sealed interface Init {
             case Constant(var value) -> Tensor.full(value, dtype, device, shape);
             case Normal(var std) -> rng.normal(shape).timesInPlace(std).to(device, dtype);
             case Uniform(var bound) -> uniform(rng, bound, shape).to(device, dtype);
-            case XavierUniform() -> uniform(rng, Math.sqrt(6.0 / (fanIn(shape) + fanOut(shape))), shape).to(device, dtype);
+            case XavierUniform() -> uniform(rng, Math.sqrt(6.0 / (fanIn(shape) + fanOut(shape))), shape)
+                    .to(device, dtype);
             case Linear() -> uniform(rng, 1 / Math.sqrt(fanIn(shape)), shape).to(device, dtype);
         });
     }

@@ -52,7 +52,8 @@ final class Json {
         } catch (JsonProcessingException e) {
             var place = e.getLocation() == null ? ""
                     : " in line %d, column %d".formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
-            throw new ConfigException("%s is not valid JSON%s: %s".formatted(subject, place, e.getOriginalMessage()), e);
+            throw new ConfigException(
+                    "%s is not valid JSON%s: %s".formatted(subject, place, e.getOriginalMessage()), e);
         }
         throw new ConfigException("%s does not hold a JSON object { ... }".formatted(subject));
     }

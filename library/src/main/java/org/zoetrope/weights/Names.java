@@ -37,8 +37,10 @@ final class Names {
     static Optional<String> nearest(String name, Collection<String> known) {
         var plain = name.toLowerCase(Locale.ROOT);
         return known.stream()
-                .filter(k -> distance(plain, k.toLowerCase(Locale.ROOT)) <= Math.max(2, Math.max(name.length(), k.length()) / 3)
-                        && distance(plain, k.toLowerCase(Locale.ROOT)) < Math.max(name.length(), k.length()))
+                .filter(k -> {
+                    var length = Math.max(name.length(), k.length());
+                    return distance(plain, k.toLowerCase(Locale.ROOT)) <= Math.min(length - 1, Math.max(2, length / 3));
+                })
                 .min(Comparator.comparingInt(k -> distance(plain, k.toLowerCase(Locale.ROOT))));
     }
 

@@ -14,8 +14,8 @@ import java.util.stream.Stream;
 ///         .pattern("layers\\.(\\d+)\\.attn\\.(.*)", "blocks.$1.space.$2");
 /// ```
 ///
-/// Every rule is applied once, from first to last, to what the rules before it made of the name. Names no rule knows stay
-/// as they are, so that a file already in our dialect passes through a table that touches other names only.
+/// Every rule is applied once, from first to last, to what the rules before it made of the name. Names no rule knows
+/// stay as they are, so that a file already in our dialect passes through a table that touches other names only.
 public final class Renames {
     private record Rule(Pattern from, String to) {}
 

@@ -10,11 +10,12 @@ import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
-/// A safetensors file mapped into memory. Opening reads the header only; a tensor is a view of the mapping, so its bytes
-/// are fetched when they are first used and files larger than 2 GB are no special case.
+/// A safetensors file mapped into memory. Opening reads the header only; a tensor is a view of the mapping, so its
+/// bytes are fetched when they are first used and files larger than 2 GB are no special case.
 ///
 /// The mapping is private: changing a tensor in place changes this process's copy and never the file. It belongs to the
-/// scope that was open at [#open(Path)] and, as libtorch counts references, lives until the last tensor over it is freed.
+/// scope that was open at [#open(Path)] and, as libtorch counts references, lives until the last tensor over it is
+/// freed.
 public final class SafetensorsFile {
     private final Path path;
     private final SafetensorsHeader header;
@@ -26,8 +27,9 @@ public final class SafetensorsFile {
         try {
             bytes = Tensor.mapFile(path, header.dataStart() + header.dataBytes());
         } catch (RuntimeException e) {
-            throw new WeightsException("cannot map %s (%d bytes) into memory: %s".formatted(
-                    path, header.dataStart() + header.dataBytes(), String.valueOf(e.getMessage()).lines().findFirst().orElse("")), e);
+            var reason = String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+            throw new WeightsException("cannot map %s (%d bytes) into memory: %s"
+                    .formatted(path, header.dataStart() + header.dataBytes(), reason), e);
         }
     }
 
@@ -68,7 +70,8 @@ public final class SafetensorsFile {
     public Tensor tensor(String name) {
         var entry = header.entries().get(name);
         if (entry == null) {
-            throw new WeightsException("no tensor \"%s\" in %s, which holds %s".formatted(name, path, Names.some(names())));
+            throw new WeightsException("no tensor \"%s\" in %s, which holds %s"
+                    .formatted(name, path, Names.some(names())));
         }
         var shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
         var dtype = entry.type().dtype();

@@ -1,5 +1,7 @@
 package org.zoetrope.weights;
 
+import static com.fasterxml.jackson.core.JsonToken.END_ARRAY;
+
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonParser.NumberType;
@@ -25,9 +27,9 @@ import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// The table of contents of a safetensors file: eight bytes of little-endian length, then strict JSON that maps a name to
-/// `dtype`, `shape` and `data_offsets`, then the data. Nothing in it is believed before it has been checked against the
-/// size of the file; everything found wrong is reported together.
+/// The table of contents of a safetensors file: eight bytes of little-endian length, then strict JSON that maps a name
+/// to `dtype`, `shape` and `data_offsets`, then the data. Nothing in it is believed before it has been checked against
+/// the size of the file; everything found wrong is reported together.
 ///
 /// Memory: parsing allocates at most a fixed amount plus a small multiple of the header's own length
 /// (`SafetensorsHeaderFuzzTest` holds it to that), whatever sizes the header claims.
@@ -128,7 +130,8 @@ public record SafetensorsHeader(
 
     private static SafetensorsHeader parseJson(String file, byte[] json, long fileBytes) {
         if (json[0] != '{' || json[1] == 0) { // a zero would make the JSON reader guess UTF-16
-            throw new WeightsException("%s is not a safetensors file: its header does not start with {".formatted(file));
+            throw new WeightsException(
+                    "%s is not a safetensors file: its header does not start with {".formatted(file));
         }
         var dataStart = LENGTH_BYTES + (long) json.length;
         var reader = new Reader(fileBytes - dataStart);
@@ -187,11 +190,12 @@ public record SafetensorsHeader(
             this.dataBytes = dataBytes;
         }
 
-        /// Keeps the first problems and counts the others, whose text is never made: a header of many megabytes could hold
-        /// millions of them. Texts from the file are quoted, cut to a length that can be read.
+        /// Keeps the first problems and counts the others, whose text is never made: a header of many megabytes could
+        /// hold millions of them. Texts from the file are quoted, cut to a length that can be read.
         void problem(String format, Object... values) {
             if (problems.size() < PROBLEMS_KEPT) {
-                problems.add(format.formatted(Arrays.stream(values).map(v -> v instanceof String s ? quoted(s) : v).toArray()));
+                problems.add(format.formatted(
+                        Arrays.stream(values).map(v -> v instanceof String s ? quoted(s) : v).toArray()));
             } else {
                 unlisted++;
             }
@@ -319,7 +323,7 @@ public record SafetensorsHeader(
             }
             var count = 0;
             var fine = true;
-            for (var token = json.nextToken(); token != JsonToken.END_ARRAY && token != null; token = json.nextToken()) {
+            for (var token = json.nextToken(); token != END_ARRAY && token != null; token = json.nextToken()) {
                 var isLong = token == JsonToken.VALUE_NUMBER_INT && json.getNumberType() != NumberType.BIG_INTEGER;
                 if (!isLong || json.getLongValue() < 0) {
                     if (fine) {
@@ -366,8 +370,8 @@ public record SafetensorsHeader(
             }
         }
 
-        /// The size of the tensor, or nothing where it would not fit a long. A zero among huge dimensions still counts as
-        /// impossible when the others overflow: no real tensor has such strides.
+        /// The size of the tensor, or nothing where it would not fit a long. A zero among huge dimensions still counts
+        /// as impossible when the others overflow: no real tensor has such strides.
         private static Optional<Long> bytes(StoredType type, long[] shape) {
             try {
                 long product = type.bytes();

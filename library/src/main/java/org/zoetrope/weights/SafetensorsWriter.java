@@ -52,8 +52,8 @@ public final class SafetensorsWriter {
         }
     }
 
-    /// Writes tensors into a folder, as one file or, where they are larger than a shard may be, as several and an index.
-    /// Shards are filled in the order of the map; the index comes last, so a reader finds all of them or none.
+    /// Writes tensors into a folder, as one file or, where they are larger than a shard may be, as several and an
+    /// index. Shards are filled in the order of the map; the index comes last, so a reader finds all of them or none.
     ///
     /// @param base      the first part of the names, such as `diffusion_pytorch_model`
     /// @param shardBytes the most data in one shard; a single larger tensor gets a shard of its own
@@ -65,8 +65,9 @@ public final class SafetensorsWriter {
         var shards = shards(tensors, shardBytes);
         var other = shards.size() == 1 ? index : single;
         if (Files.exists(other)) {
-            throw new WeightsException("%s is in the way: next to it, the new weights would be ambiguous; remove it first"
-                    .formatted(other));
+            throw new WeightsException("""
+                    %s is in the way: next to it, the new weights would be ambiguous
+                      fix       remove it first, or write into an empty folder""".formatted(other));
         }
         if (shards.size() == 1) {
             write(single, tensors, metadata);
@@ -79,7 +80,8 @@ public final class SafetensorsWriter {
             shards.get(i).keySet().forEach(tensor -> weightMap.put(tensor, name));
         }
         var json = Json.object();
-        json.putObject("metadata").put("total_size", tensors.values().stream().mapToLong(SafetensorsWriter::bytes).sum());
+        var total = tensors.values().stream().mapToLong(SafetensorsWriter::bytes).sum();
+        json.putObject("metadata").put("total_size", total);
         json.set("weight_map", weightMap);
         try {
             AtomicFile.write(index, channel -> put(channel, StandardCharsets.UTF_8.encode(Json.print(json))));

@@ -25,8 +25,8 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
-/// A tree of named tensors, from which layers are built. One tree of names serves loading, fresh initialisation, saving,
-/// optimising and adapting.
+/// A tree of named tensors, from which layers are built. One tree of names serves loading, fresh initialisation,
+/// saving, optimising and adapting.
 ///
 /// ```java
 /// var model = Weights.load(folder, w -> new Marble(config, w));     // a checkpoint
@@ -35,11 +35,13 @@ import org.zoetrope.tensor.Tensor;
 /// optimizer = Adam.over(fresh.tree(), 1e-4);                        // same names as the file on disk
 /// ```
 ///
-/// A layer asks by name, shape and initialiser. A checkpoint ignores the initialiser; a fresh tree uses it, in the order of
-/// asking. Tensors belong to the scope that is open when they are asked for, which for a model is the scope around `load`.
+/// A layer asks by name, shape and initialiser. A checkpoint ignores the initialiser; a fresh tree uses it, in the
+/// order of asking. Tensors belong to the scope that is open when they are asked for, which for a model is the scope
+/// around `load`.
 ///
-/// Loading is strict. Tensors that are missing, misshapen, listed twice or asked for by nobody are gathered while the model
-/// is built (with placeholders on the `META` device where something is missing) and reported in one [WeightsException].
+/// Loading is strict. Tensors that are missing, misshapen, listed twice or asked for by nobody are gathered while the
+/// model is built (with placeholders on the `META` device where something is missing) and reported in one
+/// [WeightsException].
 ///
 /// A tree is for one thread, the one that builds the model.
 public final class Weights {
@@ -81,11 +83,13 @@ public final class Weights {
     public static <M> Loaded<M> loadTree(Path path, LoadOptions options, Function<Weights, M> build) {
         var checkpoint = Checkpoint.open(path, options);
         var held = new TreeMap<String, Held>();
-        checkpoint.tensors().forEach((name, place) -> held.put(name, new Held(place.shape(), place.dtype(), place::tensor)));
+        checkpoint.tensors().forEach((name, place) ->
+                held.put(name, new Held(place.shape(), place.dtype(), place::tensor)));
         return build(new Stored(checkpoint.label(), held, options.dtype(), options.device()), build);
     }
 
-    /// Builds a model from tensors in memory, such as the averaged weights of a training run, as strictly as from a file.
+    /// Builds a model from tensors in memory, such as the averaged weights of a training run, as strictly as from a
+    /// file.
     public static <M> M load(Map<String, Tensor> tensors, Function<Weights, M> build) {
         var held = new TreeMap<String, Held>();
         tensors.forEach((name, tensor) -> held.put(name,
@@ -148,7 +152,8 @@ public final class Weights {
     }
 
     /// This branch as it is stored or, where the checkpoint has nothing below it, fresh: a new adapter on old weights.
-    /// A branch of which only a part is stored stays strict, so that a misspelt name fails instead of starting from noise.
+    /// A branch of which only a part is stored stays strict, so that a misspelt name fails instead of starting from
+    /// noise.
     public Weights orFresh(Rng rng) {
         if (source instanceof Stored stored && !stored.has(path)) {
             return new Weights(tree, new Fresh(rng, stored.mainType(), stored.device()), path, type);
@@ -156,21 +161,22 @@ public final class Weights {
         return this;
     }
 
-    /// This branch with its floating-point tensors in a type of its own, where the rest of the model is converted to one
-    /// that would lose too much.
+    /// This branch with its floating-point tensors in a type of its own, where the rest of the model is converted to
+    /// one that would lose too much.
     public Weights as(DType dtype) {
         return new Weights(tree, source, path, Optional.of(dtype));
     }
 
-    /// Declares that published checkpoints carry these tensors and that the model has no use for them, such as a copy of
-    /// a tied embedding. Returns this tree.
+    /// Declares that published checkpoints carry these tensors and that the model has no use for them, such as a copy
+    /// of a tied embedding. Returns this tree.
     ///
     /// @param names relative to this branch; a `*` stands for one part of a name, at the end for all that follow
     public Weights ignore(String... names) {
         for (var name : names) {
             var parts = full(name).split("\\.", -1);
             tree.ignored.add(Pattern.compile(IntStream.range(0, parts.length)
-                    .mapToObj(i -> !parts[i].equals("*") ? Pattern.quote(parts[i]) : i + 1 < parts.length ? "[^.]+" : ".+")
+                    .mapToObj(i -> !parts[i].equals("*") ? Pattern.quote(parts[i])
+                            : i + 1 < parts.length ? "[^.]+" : ".+")
                     .collect(Collectors.joining("\\."))));
         }
         return this;
@@ -225,7 +231,7 @@ public final class Weights {
     private static final class Tree {
         final LinkedHashMap<String, Tensor> asked = new LinkedHashMap<>();
         final List<Pattern> ignored = new ArrayList<>();
-        final Map<String, List<Missing>> missing = new LinkedHashMap<>(); // by the first part of the name that is not there
+        final Map<String, List<Missing>> missing = new LinkedHashMap<>(); // by the first branch that is not there
         final List<String> misfits = new ArrayList<>();
         boolean finished;
 
@@ -281,7 +287,8 @@ public final class Weights {
     /// A tensor that a checkpoint holds and nobody may have read yet.
     private record Held(List<Long> shape, DType dtype, Supplier<Tensor> read) {}
 
-    private record Stored(String label, TreeMap<String, Held> held, Optional<DType> dtype, Device device) implements Source {
+    private record Stored(String label, TreeMap<String, Held> held, Optional<DType> dtype, Device device)
+            implements Source {
         @Override
         public Tensor tensor(Tree tree, String name, Optional<DType> type, Init init, long... shape) {
             var stored = held.get(name);
@@ -357,10 +364,10 @@ public final class Weights {
             var first = tensors.getFirst();
             var text = new StringBuilder();
             if (tensors.size() == 1) {
-                text.append("no tensor \"%s\" in %s (%d tensors)%n  asked by  %s, expecting %s".formatted(
+                text.append("no tensor \"%s\" in %s (%d tensors)\n  asked by  %s, expecting %s".formatted(
                         first.name, label, held.size(), first.asker, first.shape));
             } else {
-                text.append("no branch \"%s\" in %s (%d tensors)%n  asked by  %s, expecting %s".formatted(
+                text.append("no branch \"%s\" in %s (%d tensors)\n  asked by  %s, expecting %s".formatted(
                         branch, label, held.size(), first.asker, tensors.stream()
                                 .map(m -> m.name + " " + m.shape).collect(Collectors.joining("\n            "))));
             }
@@ -368,7 +375,8 @@ public final class Weights {
                     parent.isEmpty() ? "the top" : "\"" + parent + "\"", Names.some(children(parent))));
             var meant = Names.nearest(child, children(parent)).map(" (did you mean \"%s\"?)"::formatted).orElse("");
             text.append("\n  fix       correct %s%s, or add the name to %s.RENAMES".formatted(
-                    first.name.equals(branch) ? "\"" + child + "\"" : "at(\"" + child + "\")", meant, first.asker.file()));
+                    first.name.equals(branch) ? "\"" + child + "\"" : "at(\"" + child + "\")", meant,
+                    first.asker.file()));
             return text.toString();
         }
 
@@ -378,7 +386,10 @@ public final class Weights {
             held.keySet().stream()
                     .filter(name -> !asked.contains(name) && ignored.stream().noneMatch(p -> p.matcher(name).matches()))
                     .forEach(name -> groups.computeIfAbsent(unused(name, used), _ -> new ArrayList<>()).add(name));
-            return groups.entrySet().stream().map(g -> "%s in %s: nobody asked for %s%n  found     %s%n  fix       %s".formatted(
+            return groups.entrySet().stream().map(g -> """
+                    %s in %s: nobody asked for %s
+                      found     %s
+                      fix       %s""".formatted(
                     g.getValue().size() == 1 ? "unexpected tensor \"" + g.getValue().getFirst() + "\""
                             : "unexpected branch \"" + g.getKey() + "\"",
                     label, g.getValue().size() == 1 ? "it" : "its %d tensors".formatted(g.getValue().size()),
@@ -417,7 +428,8 @@ public final class Weights {
         @Override
         public String toString() {
             return caller == null ? "nobody we know" : caller.getName()
-                    .substring(caller.getPackageName().isEmpty() ? 0 : caller.getPackageName().length() + 1).replace('$', '.');
+                    .substring(caller.getPackageName().isEmpty() ? 0 : caller.getPackageName().length() + 1)
+                    .replace('$', '.');
         }
 
         String file() {

@@ -58,8 +58,8 @@ class CheckpointTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-        "marble.safetensors"})
+    @ValueSource(strings = {"diffusion_pytorch_model.safetensors", "model.safetensors",
+        "diffusion_pytorch_model.fp16.safetensors", "marble.safetensors"})
     void theOnlyWeightsOfAFolderAreFound(String name) {
         file(name, tensors(5, "a"));
         assertThat(loaded(LoadOptions.asStored())).isEqualTo(5);
@@ -73,7 +73,8 @@ class CheckpointTest {
         assertThat(loaded(LoadOptions.asStored().variant("fp16"))).isEqualTo(2);
         assertThatThrownBy(() -> loaded(LoadOptions.asStored().variant("bf16"))).isInstanceOf(WeightsException.class)
                 .hasMessageContaining("no weights of variant bf16")
-                .hasMessageContaining("found     diffusion_pytorch_model.fp16.safetensors, diffusion_pytorch_model.safetensors");
+                .hasMessageContaining(
+                        "found     diffusion_pytorch_model.fp16.safetensors, diffusion_pytorch_model.safetensors");
     }
 
     @Test
@@ -81,7 +82,8 @@ class CheckpointTest {
         SafetensorsWriter.writeShards(folder, "model", tensors(3, "a", "b", "c"), Map.of("format", "pt"), 16);
         assertThat(folder.resolve("model-00002-of-00002.safetensors")).exists();
         assertThat(Files.readString(folder.resolve("model.safetensors.index.json"))).contains("\"total_size\" : 24");
-        var names = Weights.load(folder, w -> List.of(w.get("a", zeros(), 2), w.get("b", zeros(), 2), w.get("c", zeros(), 2)));
+        var names = Weights.load(folder, w -> List.of(w.get("a", zeros(), 2), w.get("b", zeros(), 2),
+                w.get("c", zeros(), 2)));
         assertThat(names).allMatch(t -> t.toDoubles()[1] == 3);
     }
 
@@ -100,16 +102,20 @@ class CheckpointTest {
         file("two.safetensors", tensors(1, "d", "e"));
         Files.write(folder.resolve("broken.safetensors"), new byte[5]);
         Files.writeString(folder.resolve("model.safetensors.index.json"), """
-                {"weight_map": {"a": "one.safetensors", "b": "one.safetensors", "d": "two.safetensors", "e": "two.safetensors",
-                 "f": "three.safetensors", "g": "../four.safetensors", "h": "broken.safetensors"}}""");
+                {"weight_map": {"a": "one.safetensors", "b": "one.safetensors",
+                 "d": "two.safetensors", "e": "two.safetensors", "f": "three.safetensors", "g": "../four.safetensors",
+                 "h": "broken.safetensors"}}""");
         var problems = refusal().problems();
         assertThat(problems).hasSize(6);
-        assertThat(problems).anyMatch(p -> p.contains("shard three.safetensors is missing; it should hold 1 tensors: f"));
-        assertThat(problems).anyMatch(p -> p.contains("\"../four.safetensors\" is not the name of a safetensors file beside"));
-        assertThat(problems).anyMatch(p -> p.contains("broken.safetensors has 5 bytes"));
-        assertThat(problems).anyMatch(p -> p.contains("tensor \"b\" is listed for one.safetensors, which does not hold it"));
-        assertThat(problems).anyMatch(p -> p.contains("tensor \"d\" is in one.safetensors, but model.safetensors.index.json does not"));
-        assertThat(problems).anyMatch(p -> p.contains("duplicate tensor \"d\": it is both \"d\" in one.safetensors and \"d\" in two"));
+        for (var expected : List.of(
+                "shard three.safetensors is missing; it should hold 1 tensors: f",
+                "\"../four.safetensors\" is not the name of a safetensors file beside the index",
+                "broken.safetensors has 5 bytes",
+                "tensor \"b\" is listed for one.safetensors, which does not hold it",
+                "tensor \"d\" is in one.safetensors, but model.safetensors.index.json does not list it there",
+                "duplicate tensor \"d\": it is both \"d\" in one.safetensors and \"d\" in two.safetensors")) {
+            assertThat(problems).anyMatch(p -> p.contains(expected));
+        }
     }
 
     @Test
@@ -117,15 +123,18 @@ class CheckpointTest {
         file("one.safetensors", tensors(1, "a"));
         Files.writeString(folder.resolve("model.safetensors.index.json"),
                 "{\"weight_map\": {\"a\": \"one.safetensors\", \"a\": \"one.safetensors\"}}");
-        assertThat(refusal()).hasMessageContaining("not an index of shards").hasMessageContaining("Duplicate field 'a'");
+        assertThat(refusal()).hasMessageContaining("not an index of shards")
+                .hasMessageContaining("Duplicate field 'a'");
     }
 
     @Test
     void twoSetsOfWeightsAreAQuestionForTheUser() {
         file("model.safetensors", tensors(1, "a"));
         file("diffusion_pytorch_model.safetensors", tensors(1, "a"));
-        assertThat(refusal()).hasMessageContaining("several sets of weights: diffusion_pytorch_model.safetensors, model.safetensors");
-        assertThat(Weights.load(folder.resolve("model.safetensors"), w -> w.get("a", zeros(), 2)).toDoubles()).containsOnly(1);
+        assertThat(refusal()).hasMessageContaining(
+                "several sets of weights: diffusion_pytorch_model.safetensors, model.safetensors");
+        assertThat(Weights.load(folder.resolve("model.safetensors"), w -> w.get("a", zeros(), 2)).toDoubles())
+                .containsOnly(1);
     }
 
     @ParameterizedTest
@@ -133,7 +142,8 @@ class CheckpointTest {
     void picklesAreRefusedWithTheReasonAndTheWayOut(String name) throws IOException {
         Files.write(folder.resolve(name), new byte[] {(byte) 0x80, 2});
         for (var path : List.of(folder, folder.resolve(name))) {
-            assertThatThrownBy(() -> Weights.load(path, w -> w.get("a", zeros(), 2))).isInstanceOf(WeightsException.class)
+            assertThatThrownBy(() -> Weights.load(path, w -> w.get("a", zeros(), 2)))
+                    .isInstanceOf(WeightsException.class)
                     .hasMessageContaining("is a pickle, a format that can run code when it is read")
                     .hasMessageContaining("torch.load('" + name + "', weights_only=True)")
                     .hasMessageContaining(name.replaceAll("\\.[a-z]+$", ".safetensors"));

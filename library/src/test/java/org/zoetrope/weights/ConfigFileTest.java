@@ -40,8 +40,9 @@ class ConfigFileTest {
     }
 
     private static final String GOOD = """
-            {'_class_name':'Marble','_note':[1],'width':8,'heads':2.0,'norm_eps':1e-5,'patch_size_t':null,'channels':[1,2],
-             'class':'a','dropout':0.1,'sample_height':60,'rope':{'theta':10000,'axes':[4,2]},'prediction_type':'v_prediction'}""";
+            {'_class_name':'Marble','_note':[1],'width':8,'heads':2.0,'norm_eps':1e-5,'patch_size_t':null,
+             'channels':[1,2],'class':'a','dropout':0.1,'sample_height':60,'rope':{'theta':10000,'axes':[4,2]},
+             'prediction_type':'v_prediction'}""";
 
     @Test
     void keysBecomeComponents() {
@@ -56,7 +57,8 @@ class ConfigFileTest {
 
     @Test
     void unknownAndMissingKeysAreReportedTogetherWithTheNearestName() {
-        assertThatThrownBy(() -> parse("{'widht':8,'heads':2,'norm_epsilon':1e-5,'colour':'red','channels':[],'class':'a'}"))
+        var json = "{'widht':8,'heads':2,'norm_epsilon':1e-5,'colour':'red','channels':[],'class':'a'}";
+        assertThatThrownBy(() -> parse(json))
                 .isInstanceOf(ConfigException.class).hasMessage("""
                         config.json: 5 problems
                         - unknown key "widht" = 8; did you mean "width"?
@@ -96,7 +98,8 @@ class ConfigFileTest {
     @MethodSource("wrongValues")
     void aWrongValueIsNamed(String good, String bad, String message) {
         assertThat(GOOD).contains(good);
-        assertThatThrownBy(() -> parse(GOOD.replace(good, bad))).isInstanceOf(ConfigException.class).hasMessageContaining(message);
+        assertThatThrownBy(() -> parse(GOOD.replace(good, bad))).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(message);
     }
 
     @Test
@@ -122,13 +125,15 @@ class ConfigFileTest {
             ConfigFile.write(folder.resolve("config.json"), "Marble", config);
             assertThat(ConfigFile.read(folder.resolve("config.json"), Config.class, "Marble")).isEqualTo(config);
         }
-        assertThat(Files.readString(folder.resolve("config.json"))).contains("\"_class_name\" : \"Marble\"", "\"patch_size_t\" : 3");
+        assertThat(Files.readString(folder.resolve("config.json")))
+                .contains("\"_class_name\" : \"Marble\"", "\"patch_size_t\" : 3");
     }
 
     @Test
     void aMissingFileIsNamed(@TempDir Path folder) {
         assertThatThrownBy(() -> ConfigFile.read(folder.resolve("config.json"), Config.class))
-                .isInstanceOf(ConfigException.class).hasMessageContaining("no file").hasMessageContaining("config.json");
+                .isInstanceOf(ConfigException.class).hasMessageContaining("no file")
+                .hasMessageContaining("config.json");
     }
 
     @Test

@@ -13,9 +13,9 @@ class ConfigMapTest {
     @Test
     void keysAreReadByType() {
         var c = map("""
-                {'_class_name':'DDIMScheduler','_diffusers_version':'0.40','beta_schedule':'linear','steps':4.0,'beta_start':1e-4,
-                 'clip':false,'shift':null,'lambda_min_clipped':-Infinity,'betas':[1,0.5],'disable_corrector':[],
-                 'vae':['diffusers','Vae'],'text_encoder':[null,null],'inner':{'a':1}}""");
+                {'_class_name':'DDIMScheduler','_diffusers_version':'0.40','beta_schedule':'linear','steps':4.0,
+                 'beta_start':1e-4,'clip':false,'shift':null,'lambda_min_clipped':-Infinity,'betas':[1,0.5],
+                 'disable_corrector':[],'vae':['diffusers','Vae'],'text_encoder':[null,null],'inner':{'a':1}}""");
         assertThat(c.expectClass("DDIMScheduler").className()).contains("DDIMScheduler");
         assertThat(c.string("beta_schedule", "scaled")).isEqualTo("linear");
         assertThat(c.string("spacing", "leading")).isEqualTo("leading");
@@ -50,12 +50,15 @@ class ConfigMapTest {
     void aRequiredKeyIsNamedAtOnce() {
         assertThatThrownBy(() -> map("{'beta_ent':1}").number("beta_end"))
                 .hasMessage("scheduler_config.json: missing key \"beta_end\"; found \"beta_ent\"");
-        assertThatThrownBy(() -> map("{'a':[1]}").map("a")).hasMessage("scheduler_config.json: \"a\" is [1], expected an object");
+        assertThatThrownBy(() -> map("{'a':[1]}").map("a"))
+                .hasMessage("scheduler_config.json: \"a\" is [1], expected an object");
     }
 
     @Test
     void theWrongClassAndIgnoredKeys() {
-        var c = map("{'_class_name':'PNDMScheduler','trained_betas':null}").expectClass("DDIMScheduler").ignore("trained_betas");
-        assertThatThrownBy(c::finish).hasMessage("scheduler_config.json: it describes a PNDMScheduler, expected DDIMScheduler");
+        var c = map("{'_class_name':'PNDMScheduler','trained_betas':null}").expectClass("DDIMScheduler")
+                .ignore("trained_betas");
+        assertThatThrownBy(c::finish)
+                .hasMessage("scheduler_config.json: it describes a PNDMScheduler, expected DDIMScheduler");
     }
 }

@@ -9,7 +9,8 @@ class RenamesTest {
     void rulesApplyInOrderEachToWhatTheLastOneMade() {
         var renames = Renames.none().prefix("model.diffusion_model.", "").segment("query", "to_q")
                 .pattern("layers\\.(\\d+)\\.attn\\.(.*)", "blocks.$1.space.$2");
-        assertThat(renames.apply("model.diffusion_model.layers.12.attn.query.bias")).isEqualTo("blocks.12.space.to_q.bias");
+        assertThat(renames.apply("model.diffusion_model.layers.12.attn.query.bias"))
+                .isEqualTo("blocks.12.space.to_q.bias");
     }
 
     @Test

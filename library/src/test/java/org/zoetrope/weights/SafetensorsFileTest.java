@@ -43,7 +43,8 @@ class SafetensorsFileTest {
     void everyTypeComesBackBitForBit(DType dtype) {
         var tensor = new Rng(1).normal(5, 3).times(40).to(dtype);
         var file = folder.resolve("t.safetensors");
-        SafetensorsWriter.write(file, Map.of("t", tensor, "none", Tensor.zeros(0, 4).to(dtype), "one", tensor.select(0, 1).select(0, 1)));
+        SafetensorsWriter.write(file,
+                Map.of("t", tensor, "none", Tensor.zeros(0, 4).to(dtype), "one", tensor.select(0, 1).select(0, 1)));
         var read = SafetensorsFile.open(file);
         assertThat(read.tensor("t").dtype()).isEqualTo(dtype);
         assertThat(read.tensor("t").shape()).containsExactly(5, 3);
@@ -54,7 +55,7 @@ class SafetensorsFileTest {
 
     @Test
     void tensorsShareTheMappingUnlessTheyAreMisaligned() {
-        // 12 bytes of header text put the data at byte 20 + ..., chosen so that "odd" is not at a multiple of four.
+        // The data starts at a multiple of eight, so five bytes later no float can be read in place.
         var json = """
                 {"even":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},\
                 "byte":{"dtype":"U8","shape":[1],"data_offsets":[4,5]},\
@@ -78,14 +79,17 @@ class SafetensorsFileTest {
         var bytes = SafetensorsBytes.of("{\"b\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3);
         bytes.data()[1] = 1;
         bytes.data()[2] = (byte) 0xff;
-        assertThat(SafetensorsFile.open(bytes.writeTo(folder.resolve("b"))).tensor("b").toLongs()).containsExactly(0, 1, 1);
+        assertThat(SafetensorsFile.open(bytes.writeTo(folder.resolve("b"))).tensor("b").toLongs())
+                .containsExactly(0, 1, 1);
     }
 
     /// A file of 5 GB of which only the first and last page exist.
     @Test
     void aFileBeyondTwoGigabytesIsNoSpecialCase() throws IOException {
         var count = 5L << 28;
-        var json = "{\"hole\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[0,%d]},\"end\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%d,%d]}}"
+        var json = """
+                {"hole":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]},
+                 "end":{"dtype":"F32","shape":[2],"data_offsets":[%d,%d]}}"""
                 .formatted(count, 4 * count, 4 * count, 4 * count + 8);
         var bytes = SafetensorsBytes.of(json + " ".repeat((8 - json.length() % 8) % 8), 0).bytes();
         var file = folder.resolve("large.safetensors");
@@ -141,7 +145,8 @@ class SafetensorsFileTest {
         var freed = Tensor.ones(2);
         freed.close();
         assertThatThrownBy(() -> SafetensorsWriter.write(file, Map.of("t", freed, "m", Tensor.meta(DType.FLOAT32, 2))))
-                .isInstanceOf(WeightsException.class).hasMessageContaining("\"t\" has no memory").hasMessageContaining("\"m\" has no memory");
+                .isInstanceOf(WeightsException.class).hasMessageContaining("\"t\" has no memory")
+                .hasMessageContaining("\"m\" has no memory");
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
         try (var files = Files.list(folder)) {
             assertThat(files).containsExactly(file);

@@ -32,9 +32,9 @@ class SafetensorsHeaderFuzzTest {
 
     private static final Pattern NUMBER = Pattern.compile("\\d+");
     private static final Pattern STRING = Pattern.compile("\"[^\"]*\"");
-    private static final List<String> NUMBERS = List.of("0", "-1", "-0", "1e400", "4.0", "2147483648", "9223372036854775807",
-            "9223372036854775808", "-9223372036854775808", "18446744073709551615", "9".repeat(39), "9".repeat(5000), "null",
-            "true", "NaN", "0x10", "1e9", "[1]", "{}", "\"4\"");
+    private static final List<String> NUMBERS = List.of("0", "-1", "-0", "1e400", "4.0", "2147483648",
+            "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551615",
+            "9".repeat(39), "9".repeat(5000), "null", "true", "NaN", "0x10", "1e9", "[1]", "{}", "\"4\"");
     private static final List<String> PIECES = List.of("{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\0", "\n",
             "__metadata__", "\"__metadata__\":{", "\"dtype\":\"F32\",", "\"shape\":[0,0],", "\"data_offsets\":[0,0],",
             "\ud83d\ude00", "/*", "[".repeat(3000), "{\"a\":".repeat(3000));
@@ -74,7 +74,8 @@ class SafetensorsHeaderFuzzTest {
                 assertThat(refusal.orElseThrow().toString()).hasSizeLessThan(60_000);
             }
         }
-        assertThat(worst).as("bytes allocated beyond %d per header byte", BYTES_PER_HEADER_BYTE).isLessThan(FIXED_BYTES);
+        assertThat(worst).as("bytes allocated beyond %d per header byte", BYTES_PER_HEADER_BYTE)
+                .isLessThan(FIXED_BYTES);
         assertThat(slowest).as("slowest parse in ns").isLessThan(2_000_000_000L);
         assertThat(accepted).as("mutants that are valid still load").isBetween(CASES / 1000, CASES / 2);
     }
@@ -84,7 +85,8 @@ class SafetensorsHeaderFuzzTest {
         var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         for (var entry : List.of("\"t%d\":0,", "\"t%d\":{\"dtype\":\"F8\",\"shape\":[-1,-1],\"x\":1},",
                 "\"t%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},")) {
-            var json = IntStream.range(0, 100_000).mapToObj(entry::formatted).collect(Collectors.joining("", "{", "\"z\":0}"));
+            var json = IntStream.range(0, 100_000).mapToObj(entry::formatted)
+                    .collect(Collectors.joining("", "{", "\"z\":0}"));
             var bytes = SafetensorsBytes.of(json, 0).bytes();
             var before = threads.getCurrentThreadAllocatedBytes();
             assertThatThrownBy(() -> SafetensorsHeader.parse("large", ByteBuffer.wrap(bytes), bytes.length))
@@ -99,8 +101,10 @@ class SafetensorsHeaderFuzzTest {
         assertThat(header.dataStart() + header.dataBytes()).isEqualTo(fileBytes);
         var next = 0L;
         for (var entry : header.entries().values().stream()
-                .sorted(Comparator.comparingLong(SafetensorsHeader.Entry::begin).thenComparingLong(e -> e.end())).toList()) {
-            var bytes = entry.shape().stream().mapToDouble(Long::doubleValue).reduce(entry.type().bytes(), (a, b) -> a * b);
+                .sorted(Comparator.comparingLong(SafetensorsHeader.Entry::begin).thenComparingLong(e -> e.end()))
+                .toList()) {
+            var bytes = entry.shape().stream().mapToDouble(Long::doubleValue)
+                    .reduce(entry.type().bytes(), (a, b) -> a * b);
             assertThat((double) (entry.end() - entry.begin())).isEqualTo(bytes);
             assertThat(entry.begin()).isEqualTo(next);
             assertThat(entry.shape()).hasSizeLessThanOrEqualTo(SafetensorsHeader.HIGHEST_RANK);
@@ -120,7 +124,8 @@ class SafetensorsHeaderFuzzTest {
             var length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
             return file.length < 20_000 ? file : Arrays.copyOf(file, 8 + length);
         });
-        originals.add(SafetensorsBytes.of("{\"a\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]}}", 12).bytes());
+        originals.add(SafetensorsBytes.of("{\"a\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[0,12]}}", 12)
+                .bytes());
         originals.add(SafetensorsBytes.of("{}", 0).bytes());
         return originals;
     }
@@ -141,7 +146,8 @@ class SafetensorsHeaderFuzzTest {
             }
             case 4 -> new SafetensorsBytes(flip(json, 1 + random.nextInt(4)), data).bytes();
             case 5, 6 -> new SafetensorsBytes(replace(json, NUMBER, NUMBERS), data).bytes();
-            case 7 -> new SafetensorsBytes(replace(json, STRING, List.of("\"\"", "3", "\"__metadata__\"", "\"F64\"", "\"dtype\"",
+            case 7 -> new SafetensorsBytes(replace(json, STRING,
+                    List.of("\"\"", "3", "\"__metadata__\"", "\"F64\"", "\"dtype\"",
                     "\"I8\"", "\"BOOL\"", "\"" + "x".repeat(60_000) + "\"", "\"shape\"")), data).bytes();
             default -> {
                 var text = new StringBuilder(new String(json, StandardCharsets.UTF_8));

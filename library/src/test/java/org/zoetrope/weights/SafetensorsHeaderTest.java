@@ -96,7 +96,8 @@ class SafetensorsHeaderTest {
                     arguments("{}", "the last 4 bytes of the file belong to no tensor"),
                     arguments("{'a':{'dtype':'U8','shape':[1],'data_offsets':[3,4]}}",
                             "bytes 0 to 3 before tensor \"a\" belong to no tensor"),
-                    arguments("{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},'b':{'dtype':'U8','shape':[2],'data_offsets':[1,3]}}",
+                    arguments("{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]},"
+                            + "'b':{'dtype':'U8','shape':[2],'data_offsets':[1,3]}}",
                             "\"b\" overlaps \"a\" by 2 bytes at byte 1"),
                     arguments("{'a':{'dtype':'F32','shape':[1],'data_offsets':[0,4]}} {}",
                             "something follows the header's closing brace"),
@@ -108,7 +109,8 @@ class SafetensorsHeaderTest {
     @MethodSource("wrongHeaders")
     void aWrongHeaderIsRefusedWithTheReason(String json, String reason) {
         assertThatThrownBy(() -> SafetensorsBytes.of(json.replace('\'', '"'), 4).parse())
-                .isInstanceOf(WeightsException.class).hasMessageContaining(reason).hasMessageContaining("x.safetensors");
+                .isInstanceOf(WeightsException.class).hasMessageContaining(reason)
+                .hasMessageContaining("x.safetensors");
     }
 
     @Test
@@ -169,6 +171,7 @@ class SafetensorsHeaderTest {
     @Test
     void aMissingFileIsNamed(@TempDir Path folder) {
         assertThatThrownBy(() -> SafetensorsHeader.read(folder.resolve("none.safetensors")))
-                .isInstanceOf(WeightsException.class).hasMessageContaining("no file").hasMessageContaining("none.safetensors");
+                .isInstanceOf(WeightsException.class).hasMessageContaining("no file")
+                .hasMessageContaining("none.safetensors");
     }
 }

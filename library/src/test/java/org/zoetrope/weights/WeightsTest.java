@@ -128,7 +128,8 @@ class WeightsTest {
     @Test
     void typesAreConvertedOnRequestExceptWhereABranchHasItsOwn() {
         var model = Weights.load(store(marble(1)), LoadOptions.to(DType.BFLOAT16, Device.CPU),
-                w -> List.of(w.at("patches").get("weight", zeros(), 4, 3), w.as(DType.FLOAT32).get("blocks.0.gates", zeros(), 4),
+                w -> List.of(w.at("patches").get("weight", zeros(), 4, 3),
+                        w.as(DType.FLOAT32).get("blocks.0.gates", zeros(), 4),
                         w.ignore("blocks.0.space.*")));
         assertThat(((Tensor) model.get(0)).dtype()).isEqualTo(DType.BFLOAT16);
         assertThat(((Tensor) model.get(1)).dtype()).isEqualTo(DType.FLOAT32);
@@ -185,7 +186,8 @@ class WeightsTest {
         tensors.put("blocks.1.spice.q.weight", tensors.remove("blocks.1.space.q.weight"));
         tensors.put("blocks.1.spice.k.weight", tensors.remove("blocks.1.space.k.weight"));
         var file = store(tensors);
-        assertThatThrownBy(() -> Weights.load(file, w -> new Marble(w, 2))).isInstanceOf(WeightsException.class).hasMessage("""
+        var refusal = catchThrowableOfType(WeightsException.class, () -> Weights.load(file, w -> new Marble(w, 2)));
+        assertThat(refusal).hasMessage("""
                 2 problems in %1$s
                 - no branch "blocks.1.space" in %1$s (7 tensors)
                     asked by  WeightsTest.Marble.Block, expecting blocks.1.space.q.weight [4, 4]
@@ -206,7 +208,8 @@ class WeightsTest {
         tensors.put("blocks.0.gates", Tensor.zeros(5));
         tensors.put("blocks.1.gates", Tensor.of(new long[] {1, 2, 3, 4}, 4));
         tensors.put("extra.bias", Tensor.zeros(2));
-        var refusal = catchThrowableOfType(WeightsException.class, () -> Weights.load(store(tensors), w -> new Marble(w, 2)));
+        var refusal = catchThrowableOfType(WeightsException.class,
+                () -> Weights.load(store(tensors), w -> new Marble(w, 2)));
         assertThat(refusal.problems()).hasSize(4);
         assertThat(refusal.problems().get(0)).startsWith("no tensor \"patches.weight\"").contains("expecting [4, 3]")
                 .contains("found     the top with blocks, extra");
@@ -220,7 +223,8 @@ class WeightsTest {
     void aConstructorThatStumblesOverAPlaceholderReportsTheMissingTensor() {
         var file = store(Map.of("other", Tensor.zeros(1)));
         assertThatThrownBy(() -> Weights.load(file, w -> w.get("scale", ones()).item()))
-                .isInstanceOf(WeightsException.class).hasMessageContaining("no tensor \"scale\"").hasCauseInstanceOf(RuntimeException.class);
+                .isInstanceOf(WeightsException.class).hasMessageContaining("no tensor \"scale\"")
+                .hasCauseInstanceOf(RuntimeException.class);
     }
 
     @Test
@@ -249,7 +253,8 @@ class WeightsTest {
         var refusal = catchThrowableOfType(WeightsException.class,
                 () -> Weights.load(store(marble(4)), w -> new Marble(w, 6)));
         assertThat(refusal.problems()).hasSize(2);
-        assertThat(refusal).hasMessageContaining("no branch \"blocks.4\"").hasMessageContaining("found     \"blocks\" with 0 to 3");
+        assertThat(refusal).hasMessageContaining("no branch \"blocks.4\"")
+                .hasMessageContaining("found     \"blocks\" with 0 to 3");
     }
 
     @Test
@@ -268,7 +273,8 @@ class WeightsTest {
         var file = store(Map.of("a", Tensor.ones(3).to(DType.FLOAT8_E4M3)));
         assertThatThrownBy(() -> Weights.load(file, w -> w.get("a", zeros(), 3)))
                 .isInstanceOf(WeightsException.class).hasMessageContaining("stored as FLOAT8_E4M3");
-        assertThat(Weights.load(file, LoadOptions.to(DType.BFLOAT16, Device.CPU), w -> w.get("a", zeros(), 3)).toFloats())
+        assertThat(Weights.load(file, LoadOptions.to(DType.BFLOAT16, Device.CPU), w -> w.get("a", zeros(), 3))
+                .toFloats())
                 .containsExactly(1, 1, 1);
     }
 
