@@ -1,6 +1,7 @@
 package org.zoetrope.train;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import org.zoetrope.tensor.Scope;
@@ -34,26 +35,27 @@ public final class AdamW {
         });
     }
 
-    /// Moves every parameter that a gradient reached.
+    /// Moves every parameter.
     ///
     /// @param step         steps taken so far, this one included; corrects the bias of young moments
     /// @param learningRate alpha of this step
-    public void step(int step, double learningRate) {
+    /// @param gradients    one per parameter, in their order
+    public void step(int step, double learningRate, List<Tensor> gradients) {
         var correction1 = 1 - Math.pow(options.beta1, step);
         var correction2 = 1 - Math.pow(options.beta2, step);
-        Scope.run(() -> parameters.forEach((name, parameter) -> {
-            if (!parameter.hasGradient()) {
-                return;
-            }
-            var gradient = parameter.gradient();
-            var target = parameter.detach();
-            var m = mean.get(name).lerpInPlace(gradient, 1 - options.beta1);
-            var v = square.get(name).timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
-            if (options.decay > 0 && parameter.rank() > 1) {
-                target.timesInPlace(1 - learningRate * options.decay);
-            }
-            target.addQuotientInPlace(m, v.div(correction2).sqrt().plus(options.epsilon), -learningRate / correction1);
-        }));
+        Scope.run(() -> {
+            var next = gradients.iterator();
+            parameters.forEach((name, parameter) -> {
+                var gradient = next.next();
+                var target = parameter.detach();
+                var m = mean.get(name).lerpInPlace(gradient, 1 - options.beta1);
+                var v = square.get(name).timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
+                if (options.decay > 0 && parameter.rank() > 1) {
+                    target.timesInPlace(1 - learningRate * options.decay);
+                }
+                target.addQuotientInPlace(m, v.div(correction2).sqrt().plus(options.epsilon), -learningRate / correction1);
+            });
+        });
     }
 
     /// Both moments by name, for a checkpoint.

@@ -7,9 +7,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.WeightsException;
@@ -27,26 +33,32 @@ public final class TrainingRun {
     /// @param clip         largest joint norm of the gradients
     /// @param parts        how many parts the batch of a step is worked through in; parts that fit the processor's cache
     ///                     are several times faster than the whole batch at once
+    /// @param workers      threads that work on parts at the same time, each on one core; the result does not depend on it
     /// @param saveEvery    steps between checkpoints
-    public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int parts, int saveEvery, AdamW.Options adam) {
+    public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int parts, int workers, int saveEvery,
+            AdamW.Options adam) {
         public static Options of(int steps, double learningRate) {
-            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 1, 200, AdamW.Options.defaults());
+            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 1, 1, 200, AdamW.Options.defaults());
         }
 
         public Options saveEvery(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, count, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, workers, count, adam);
         }
 
         public Options parts(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, workers, saveEvery, adam);
+        }
+
+        public Options workers(int count) {
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, count, saveEvery, adam);
         }
 
         public Options cooldown(int count) {
-            return new Options(steps, learningRate, warmup, count, average, clip, parts, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, count, average, clip, parts, workers, saveEvery, adam);
         }
 
         public Options average(double decay) {
-            return new Options(steps, learningRate, warmup, cooldown, decay, clip, parts, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, decay, clip, parts, workers, saveEvery, adam);
         }
 
         /// The rate of step k, counted from 0: up, level, down.
@@ -121,43 +133,72 @@ public final class TrainingRun {
     ///
     /// @throws IllegalStateException at the first loss that is not finite; the last checkpoint stays
     public void run(Loss loss, Listener listener) {
-        while (step() < options.steps) {
-            listener.onStep(take(loss));
-            if (step() % options.saveEvery == 0 || step() == options.steps) {
-                save();
+        var threads = Torch.threads();
+        if (options.workers > 1) {
+            // One core per part needs no agreement between threads inside an operation.
+            Torch.threads(1);
+        }
+        try (var workers = Executors.newFixedThreadPool(options.workers)) {
+            while (step() < options.steps) {
+                listener.onStep(take(loss, workers));
+                if (step() % options.saveEvery == 0 || step() == options.steps) {
+                    save();
+                }
             }
+        } finally {
+            Torch.threads(threads);
         }
     }
 
-    private Progress take(Loss loss) {
+    /// The loss of a part and its gradients, which belong to nobody until they are summed.
+    private record Part(double loss, List<Tensor> gradients) {}
+
+    private Progress take(Loss loss, ExecutorService workers) {
         var index = step();
-        var total = 0.0;
-        for (var part = 0; part < options.parts; part++) {
-            total += accumulate(loss, index, part);
-        }
+        var parts = IntStream.range(0, options.parts).mapToObj(part -> workers.submit(() -> differentiate(loss, index, part))).toList();
         try (var _ = Scope.open()) {
-            var norm = Tensor.clipGradients(parameters.values().stream().filter(Tensor::hasGradient).toList(), options.clip);
-            adam.step(index + 1, options.rate(index));
+            // Parts are added in their order, whichever finished first: sums of floats depend on it.
+            var first = finished(parts.getFirst());
+            var total = first.loss;
+            for (var later : parts.subList(1, parts.size())) {
+                var part = finished(later);
+                total += part.loss;
+                for (var i = 0; i < part.gradients.size(); i++) {
+                    first.gradients.get(i).addInPlace(part.gradients.get(i), 1);
+                    part.gradients.get(i).close();
+                }
+            }
+            if (!Double.isFinite(total)) {
+                throw new IllegalStateException("the loss of step " + index + " is " + total + "; lower the learning rate and continue from " + checkpoint);
+            }
+            var norm = Tensor.stack(first.gradients.stream().map(g -> g.square().sum()).toList(), 0).sum().sqrt().item();
+            var factor = Math.min(1, options.clip / (norm / options.parts + 1e-6)) / options.parts;
+            first.gradients.forEach(g -> g.timesInPlace(factor));
+            adam.step(index + 1, options.rate(index), first.gradients);
+            first.gradients.forEach(Tensor::close);
             // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
             var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
-            parameters.forEach((name, p) -> {
-                averages.get(name).lerpInPlace(p.detach(), 1 - decay);
-                p.clearGradient();
-            });
-            losses.add(total);
-            return new Progress(step(), options.steps, total, norm, options.rate(index));
+            parameters.forEach((name, p) -> averages.get(name).lerpInPlace(p.detach(), 1 - decay));
+            losses.add(total / options.parts);
+            return new Progress(step(), options.steps, total / options.parts, norm / options.parts, options.rate(index));
         }
     }
 
-    private double accumulate(Loss loss, int index, int part) {
-        try (var _ = Scope.open()) {
-            var value = loss.of(index, part).div(options.parts);
-            var number = value.item();
-            if (!Double.isFinite(number)) {
-                throw new IllegalStateException("the loss of step " + index + " is " + number + "; lower the learning rate and continue from " + checkpoint);
-            }
-            value.backward();
-            return number;
+    private Part differentiate(Loss loss, int index, int part) {
+        try (var scope = Scope.open()) {
+            var value = loss.of(index, part);
+            return new Part(value.item(), scope.keepAll(Tensor.gradients(value, List.copyOf(parameters.values()))));
+        }
+    }
+
+    private static Part finished(Future<Part> part) {
+        try {
+            return part.get();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("training was interrupted; continue from the last checkpoint", e);
         }
     }
 

@@ -1,6 +1,7 @@
 package org.zoetrope.train;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,15 +18,18 @@ import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.Weights;
 
-/// Trains a small CogVideoX autoencoder on generated clips: weighted L1 on pixels and on their differences to the
-/// neighbours, plus the divergence of the posterior from N(0, 1).
+/// Trains a small CogVideoX autoencoder on generated clips: absolute and squared errors of pixels and of their
+/// differences to the neighbours, plus the divergence of the posterior from N(0, 1).
 ///
-/// Each part of a step is one clip: nine frames of it, or in every fourth step all, so that the second chunk of a stream
-/// is learned too.
+/// Pictures come first, as in the published recipes (arXiv 2503.20314, section 4.1.2): a part of a step is a batch of
+/// single frames. Then it is one clip: nine frames of it, or in every fourth step all, so that the second chunk of a
+/// stream is learned too.
 ///
+/// @param pictureSteps steps on single frames
+/// @param pictures     frames per part
 /// @param objects    extra weight of pixels that differ from the background, which fills most of a clip
 /// @param divergence weight of the divergence per latent
-public record VaeStage(CogVideoXVae.Config config, double objects, double divergence, long seed) {
+public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int pictures, double objects, double divergence, long seed) {
     private static final int CHUNK = 9;
 
     /// 8 latent channels at an eighth of the size and a quarter of the frames: 82 numbers become one.
@@ -34,7 +38,7 @@ public record VaeStage(CogVideoXVae.Config config, double objects, double diverg
         var up = Collections.nCopies(4, "CogVideoXUpBlock3D");
         var config = new CogVideoXVae.Config(3, 3, down, up, List.of(16, 16, 32, 64), 8, 1, "silu", 1e-6, 4, 4, Scene.SIZE, Scene.SIZE, 1,
                 Optional.empty(), Optional.empty(), Optional.empty(), true, false, false, false);
-        return new VaeStage(config, 4, 3e-4, seed);
+        return new VaeStage(config, 700, 8, 4, 1e-4, seed);
     }
 
     /// A trained autoencoder: running averages by name.
@@ -51,7 +55,7 @@ public record VaeStage(CogVideoXVae.Config config, double objects, double diverg
 
     private Tensor loss(CogVideoXVae vae, int step, int part) {
         var random = SplitMix64.of(seed + part, step);
-        var video = clip(random, step % 4 == 3 ? Scene.FRAMES : CHUNK);
+        var video = step < pictureSteps ? pictures(random) : clip(random, step % 4 == 3 ? Scene.FRAMES : CHUNK);
         var rng = new Rng(random.nextLong());
         return Torch.mixedPrecision(Device.CPU, () -> {
             var posterior = vae.encode(video);
@@ -59,8 +63,10 @@ public record VaeStage(CogVideoXVae.Config config, double objects, double diverg
             var sharp = new CogVideoXVae.Posterior(mean, posterior.logVariance().to(DType.FLOAT32));
             var decoded = vae.decode(sharp.sample(rng.normal(mean.shape()))).to(DType.FLOAT32);
             var weight = objectWeights(video);
-            var pixels = decoded.minus(video).abs().times(weight).mean();
-            var edges = differences(decoded.minus(video), 3).plus(differences(decoded.minus(video), 4));
+            var error = decoded.minus(video);
+            // Squares pull hard where a colour is missing, absolute values keep edges sharp.
+            var pixels = error.abs().plus(error.square()).times(weight).mean();
+            var edges = differences(error, 3).plus(differences(error, 4));
             return pixels.plus(edges).plus(sharp.divergence().mean().times(divergence / (mean.count() / (double) mean.size(0))));
         });
     }
@@ -73,6 +79,15 @@ public record VaeStage(CogVideoXVae.Config config, double objects, double diverg
     private Tensor objectWeights(Tensor video) {
         var corner = video.narrow(3, 0, 1).narrow(4, 0, 1);
         return video.minus(corner).abs().max(true, 1).greater(0.1).to(DType.FLOAT32).times(objects).plus(1);
+    }
+
+    private Tensor pictures(SplitMix64 random) {
+        var frames = new ArrayList<Tensor>();
+        for (var i = 0; i < pictures; i++) {
+            var clip = Scene.draw(random.nextLong(), Split.TRAIN).render();
+            frames.add(clip.slice(random.below(clip.count()), clip.count()).slice(0, 1).toTensor());
+        }
+        return Tensor.cat(frames, 0);
     }
 
     private static Tensor clip(SplitMix64 random, int frames) {

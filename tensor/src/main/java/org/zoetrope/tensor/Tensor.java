@@ -945,22 +945,21 @@ public final class Tensor {
         }
     }
 
-    /// The gradients of a scalar with respect to some of its inputs, without touching accumulated ones.
+    /// The gradients of a scalar with respect to some of its inputs, without touching accumulated ones; zeros for an input
+    /// that it does not depend on. Several threads may differentiate over the same inputs at once.
     public static List<Tensor> gradients(Tensor loss, List<Tensor> inputs) {
-        try (var outputs = vector(List.of(loss)); var wanted = vector(inputs); var found = torch.grad(outputs, wanted)) {
+        try (var outputs = vector(List.of(loss));
+                var wanted = vector(inputs);
+                var none = new TensorVector();
+                var keep = new BoolOptional();
+                var found = torch.grad(outputs, wanted, none, keep, false, true)) {
             var result = new ArrayList<Tensor>(inputs.size());
-            for (var i = 0L; i < found.size(); i++) {
+            for (var i = 0; i < inputs.size(); i++) {
                 // Elements of a vector die with it; the copy shares the storage and owns itself.
-                result.add(own(new org.bytedeco.pytorch.Tensor(found.get(i))));
+                var gradient = new org.bytedeco.pytorch.Tensor(found.get(i));
+                result.add(own(gradient.defined() ? gradient : torch.zeros_like(inputs.get(i).handle)));
             }
             return result;
-        }
-    }
-
-    /// Scales the gradients of all parameters so that their joint norm is at most `maximum`; returns the norm before.
-    public static double clipGradients(List<Tensor> parameters, double maximum) {
-        try (var vector = vector(parameters)) {
-            return torch.clip_grad_norm_(vector, maximum);
         }
     }
 

@@ -98,7 +98,10 @@ class TensorTest {
         x.clearGradient();
         assertThat(x.hasGradient()).isFalse();
         assertThatThrownBy(x::gradient).isInstanceOf(IllegalStateException.class);
-        assertThat(Tensor.gradients(x.times(3).sum(), List.of(x)).getFirst().toFloats()).containsExactly(3, 3, 3);
+        var unused = Tensor.ones(2).requireGradient(true);
+        var gradients = Tensor.gradients(x.times(3).sum(), List.of(x, unused));
+        assertThat(gradients.get(0).toFloats()).containsExactly(3, 3, 3);
+        assertThat(gradients.get(1).toFloats()).containsExactly(0, 0);
         assertThat(Torch.withoutGradients(() -> x.times(2).requiresGradient())).isFalse();
     }
 

@@ -1,0 +1,86 @@
+package org.zoetrope.train;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntConsumer;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.scenes.Scene;
+import org.zoetrope.scenes.Split;
+import org.zoetrope.scenes.SplitMix64;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
+import org.zoetrope.weights.SafetensorsFile;
+import org.zoetrope.weights.SafetensorsWriter;
+
+/// The training clips as an autoencoder sees them, encoded once and kept on disk in shards, so that a run of the
+/// denoiser reads latents instead of drawing and encoding pixels in every step.
+public final class LatentSet {
+    private static final int SHARD = 500;
+
+    private final List<Tensor> shards;
+    private final long seed;
+
+    private LatentSet(List<Tensor> shards, long seed) {
+        this.shards = shards;
+        this.seed = seed;
+    }
+
+    /// One clip's latents [C, T, H, W], unscaled, and the scene they show.
+    public record Example(Tensor latents, Scene scene) {}
+
+    /// Encodes what the folder does not hold yet. A shard is written whole or not at all, so a stopped run continues.
+    ///
+    /// @param count clips; rounded up to whole shards
+    /// @param done  hears how many clips are ready
+    public static LatentSet prepare(Path folder, CogVideoXVae vae, long seed, int count, IntConsumer done) {
+        var shards = new ArrayList<Tensor>();
+        for (var start = 0; start < count; start += SHARD) {
+            var file = folder.resolve("latents-%05d.safetensors".formatted(start / SHARD));
+            if (!Files.exists(file)) {
+                encode(file, vae, seed, start);
+            }
+            shards.add(SafetensorsFile.open(file).tensor("latents"));
+            done.accept(Math.min(count, start + SHARD));
+        }
+        return new LatentSet(shards, seed);
+    }
+
+    private static void encode(Path file, CogVideoXVae vae, long seed, int start) {
+        try (var _ = Scope.open()) {
+            var means = new ArrayList<Tensor>();
+            for (var i = 0; i < SHARD; i++) {
+                var video = scene(seed, start + i).render().toTensor();
+                means.add(Scope.run(() -> Torch.withoutGradients(
+                        () -> Torch.mixedPrecision(Device.CPU, () -> vae.encode(video).mean().to(DType.FLOAT32)))));
+            }
+            SafetensorsWriter.write(file, Map.of("latents", Tensor.cat(means, 0)), Map.of("format", "zoetrope-latents"));
+        }
+    }
+
+    private static Scene scene(long seed, int index) {
+        return Scene.draw(SplitMix64.of(seed, index).nextLong(), Split.TRAIN);
+    }
+
+    /// The number of clips.
+    public int size() {
+        return shards.size() * SHARD;
+    }
+
+    public Example get(int index) {
+        return new Example(shards.get(index / SHARD).select(0, index % SHARD), scene(seed, index));
+    }
+
+    /// The factor that brings the latents to unit variance, estimated from the first shard.
+    public double scalingFactor() {
+        return Scope.run(() -> {
+            var first = shards.getFirst();
+            return 1 / first.minus(first.mean()).square().mean().sqrt().item();
+        });
+    }
+}
