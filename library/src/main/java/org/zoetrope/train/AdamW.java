@@ -20,19 +20,20 @@ public final class AdamW {
         }
     }
 
-    private final SequencedMap<String, Tensor> parameters;
+    /// A parameter and its running moments.
+    private record Slot(Tensor parameter, Tensor mean, Tensor square) {
+        static Slot of(Tensor p) {
+            return new Slot(p, Tensor.zeros(p.dtype(), p.device(), p.shape()), Tensor.zeros(p.dtype(), p.device(), p.shape()));
+        }
+    }
+
+    private final SequencedMap<String, Slot> slots = new LinkedHashMap<>();
     private final Options options;
-    private final SequencedMap<String, Tensor> mean = new LinkedHashMap<>();
-    private final SequencedMap<String, Tensor> square = new LinkedHashMap<>();
 
     /// Starts with zero moments, which belong to the scope open now.
     public AdamW(SequencedMap<String, Tensor> parameters, Options options) {
-        this.parameters = parameters;
         this.options = options;
-        parameters.forEach((name, p) -> {
-            mean.put(name, Tensor.zeros(p.dtype(), p.device(), p.shape()));
-            square.put(name, Tensor.zeros(p.dtype(), p.device(), p.shape()));
-        });
+        parameters.forEach((name, p) -> slots.put(name, Slot.of(p)));
     }
 
     /// Moves every parameter.
@@ -45,24 +46,26 @@ public final class AdamW {
         var correction2 = 1 - Math.pow(options.beta2, step);
         Scope.run(() -> {
             var next = gradients.iterator();
-            parameters.forEach((name, parameter) -> {
+            for (var slot : slots.values()) {
                 var gradient = next.next();
-                var target = parameter.detach();
-                var m = mean.get(name).lerpInPlace(gradient, 1 - options.beta1);
-                var v = square.get(name).timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
-                if (options.decay > 0 && parameter.rank() > 1) {
+                var target = slot.parameter.detach();
+                var m = slot.mean.lerpInPlace(gradient, 1 - options.beta1);
+                var v = slot.square.timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
+                if (options.decay > 0 && target.rank() > 1) {
                     target.timesInPlace(1 - learningRate * options.decay);
                 }
                 target.addQuotientInPlace(m, v.div(correction2).sqrt().plus(options.epsilon), -learningRate / correction1);
-            });
+            }
         });
     }
 
     /// Both moments by name, for a checkpoint.
     Map<String, Tensor> state() {
         var state = new LinkedHashMap<String, Tensor>();
-        mean.forEach((name, m) -> state.put("mean." + name, m));
-        square.forEach((name, v) -> state.put("square." + name, v));
+        slots.forEach((name, slot) -> {
+            state.put("mean." + name, slot.mean);
+            state.put("square." + name, slot.square);
+        });
         return state;
     }
 }

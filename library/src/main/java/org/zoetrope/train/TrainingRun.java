@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -178,7 +179,7 @@ public final class TrainingRun {
             first.gradients.forEach(Tensor::close);
             // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
             var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
-            parameters.forEach((name, p) -> averages.get(name).lerpInPlace(p.detach(), 1 - decay));
+            averages.forEach((name, a) -> a.lerpInPlace(Objects.requireNonNull(parameters.get(name)).detach(), 1 - decay));
             losses.add(total / options.parts);
             return new Progress(step(), options.steps, total / options.parts, norm / options.parts, options.rate(index));
         }

@@ -5,7 +5,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.ToLongFunction;
 
 /// A parsed axis pattern: reshape, permute, reshape. Patterns are parsed once.
 record Rearrange(String pattern, List<List<String>> left, List<List<String>> right) {
@@ -76,31 +78,22 @@ record Rearrange(String pattern, List<List<String>> left, List<List<String>> rig
         }
         var order = left.stream().flatMap(List::stream).toList();
         var target = right.stream().flatMap(List::stream).toList();
-        var split = order.stream().mapToLong(sizes::get).toArray();
+        ToLongFunction<String> size = name -> Objects.requireNonNull(sizes.get(name));
+        var split = order.stream().mapToLong(size).toArray();
         var moved = target.stream().mapToLong(order::indexOf).toArray();
-        var joined = right.stream().mapToLong(group -> group.stream().mapToLong(sizes::get).reduce(1, (a, b) -> a * b)).toArray();
+        var joined = right.stream().mapToLong(group -> group.stream().mapToLong(size).reduce(1, (a, b) -> a * b)).toArray();
         var value = Arrays.equals(split, shape) ? tensor : tensor.reshape(split);
         value = order.equals(target) ? value : value.permute(moved);
         return Arrays.equals(joined, value.shape()) ? value : value.reshape(joined);
     }
 
     private void resolve(List<String> group, long size, Map<String, Long> sizes, long[] shape) {
-        var known = 1L;
-        String open = null;
-        for (var name : group) {
-            var value = sizes.get(name);
-            if (value != null) {
-                known *= value;
-            } else {
-                ShapeException.require(open == null, "pattern \"%s\" leaves both %s and %s open", pattern, open, name);
-                open = name;
-            }
-        }
-        var fits = open == null ? known == size : known > 0 && size % known == 0;
+        var open = group.stream().filter(name -> !sizes.containsKey(name)).toList();
+        ShapeException.require(open.size() <= 1, "pattern \"%s\" leaves the sizes of %s open", pattern, String.join(" and ", open));
+        var known = group.stream().filter(sizes::containsKey).mapToLong(name -> Objects.requireNonNull(sizes.get(name))).reduce(1, (a, b) -> a * b);
+        var fits = open.isEmpty() ? known == size : known > 0 && size % known == 0;
         ShapeException.require(fits, "pattern \"%s\" does not fit %s: axis (%s) has size %d", pattern, Arrays.toString(shape),
                 String.join(" ", group), size);
-        if (open != null) {
-            sizes.put(open, size / known);
-        }
+        open.forEach(name -> sizes.put(name, size / known));
     }
 }

@@ -1,6 +1,5 @@
 package org.zoetrope.tensor;
 
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -14,6 +13,7 @@ public final class Rng {
     private final GeneratorOptional argument;
 
     public Rng(long seed) {
+        Torch.load();
         generator = torch.make_generator_cpu(seed);
         argument = new GeneratorOptional(generator);
     }
@@ -59,11 +59,5 @@ public final class Rng {
     /// Continues the stream from a saved state.
     public void restore(Tensor state) {
         generator.set_state(state.handle());
-    }
-
-    static {
-        Torch.load();
-        // Reading one native class here makes a missing library fail in one place.
-        new BytePointer(0L).close();
     }
 }

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -963,7 +962,7 @@ public final class Tensor {
         }
     }
 
-    /// Native pointers must not be shared or compared through this class; identity is the tensor's identity.
+    /// Two tensors are equal if they are the same object.
     @Override
     public boolean equals(@Nullable Object other) {
         return this == other;
@@ -972,10 +971,5 @@ public final class Tensor {
     @Override
     public int hashCode() {
         return System.identityHashCode(this);
-    }
-
-    static {
-        Torch.load();
-        Pointer.totalCount();
     }
 }

@@ -16,15 +16,16 @@ public final class Torch {
 
     /// Loads the native library. Every entry point of this package does so by itself; calling it early moves the wait.
     public static void load() {
-        Native.LOADED.getClass();
+        Native.load();
     }
 
+    /// Its static initialiser runs once, however many threads come first.
     private static final class Native {
-        static final Class<?> LOADED = torch.class;
-
         static {
             Loader.load(torch.class);
         }
+
+        static void load() {}
     }
 
     /// The number of CUDA devices that libtorch can use.
