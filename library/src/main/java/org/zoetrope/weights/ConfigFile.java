@@ -104,6 +104,11 @@ public final class ConfigFile {
         }
     }
 
+    /// The text of a record, indented, that [#parse(String, String, Class, String...)] gives back.
+    public static String print(Record config) {
+        return Json.print(toJson(config));
+    }
+
     // ---------------------------------------------------------------- JSON to record
 
     private static Optional<Object> record(ObjectNode json, Class<?> type, String place, List<String> problems) {

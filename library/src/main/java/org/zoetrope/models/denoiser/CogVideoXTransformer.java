@@ -21,6 +21,8 @@ import org.zoetrope.nn.TimeEmbedding;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.ConfigFile.Default;
 import org.zoetrope.weights.Weights;
 
 /// CogVideoX (arXiv 2408.06072, section 2.2): text and video tokens attend to each other in one sequence, and each
@@ -32,36 +34,37 @@ import org.zoetrope.weights.Weights;
 ///
 /// Axes: B batch, T latent frames, C latent channels, H W latent height and width, L text tokens, V video tokens, D width.
 public final class CogVideoXTransformer {
-    /// Component names are the keys of the published config.json.
+    /// Component names are the keys of the published config.json; a key that a release leaves out, because its class got it
+    /// later, has that class's default.
     public record Config(
-            int numAttentionHeads,
-            int attentionHeadDim,
-            int inChannels,
-            int outChannels,
-            boolean flipSinToCos,
-            double freqShift,
-            int timeEmbedDim,
+            @Default("30") int numAttentionHeads,
+            @Default("64") int attentionHeadDim,
+            @Default("16") int inChannels,
+            @Default("16") int outChannels,
+            @Default("true") boolean flipSinToCos,
+            @Default("0") double freqShift,
+            @Default("512") int timeEmbedDim,
             Optional<Integer> ofsEmbedDim,
-            int textEmbedDim,
-            int numLayers,
-            double dropout,
-            boolean attentionBias,
-            int sampleWidth,
-            int sampleHeight,
-            int sampleFrames,
-            int patchSize,
+            @Default("4096") int textEmbedDim,
+            @Default("30") int numLayers,
+            @Default("0") double dropout,
+            @Default("true") boolean attentionBias,
+            @Default("90") int sampleWidth,
+            @Default("60") int sampleHeight,
+            @Default("49") int sampleFrames,
+            @Default("2") int patchSize,
             Optional<Integer> patchSizeT,
-            int temporalCompressionRatio,
-            int maxTextSeqLength,
-            String activationFn,
-            String timestepActivationFn,
-            boolean normElementwiseAffine,
-            double normEps,
-            double spatialInterpolationScale,
-            double temporalInterpolationScale,
-            boolean useRotaryPositionalEmbeddings,
-            boolean useLearnedPositionalEmbeddings,
-            boolean patchBias) {
+            @Default("4") int temporalCompressionRatio,
+            @Default("226") int maxTextSeqLength,
+            @Default("\"gelu-approximate\"") String activationFn,
+            @Default("\"silu\"") String timestepActivationFn,
+            @Default("true") boolean normElementwiseAffine,
+            @Default("1e-5") double normEps,
+            @Default("1.875") double spatialInterpolationScale,
+            @Default("1") double temporalInterpolationScale,
+            @Default("false") boolean useRotaryPositionalEmbeddings,
+            @Default("false") boolean useLearnedPositionalEmbeddings,
+            @Default("true") boolean patchBias) {
         public Config {
             require(attentionHeadDim % 8 == 0 || !useRotaryPositionalEmbeddings,
                     "attention_head_dim %d is not a multiple of 8, which rotary positions need", attentionHeadDim);
@@ -76,8 +79,7 @@ public final class CogVideoXTransformer {
 
         /// The published defaults of the class, those of CogVideoX-2B.
         public static Config defaults() {
-            return new Config(30, 64, 16, 16, true, 0, 512, Optional.empty(), 4096, 30, 0, true, 90, 60, 49, 2, Optional.empty(),
-                    4, 226, "gelu-approximate", "silu", true, 1e-5, 1.875, 1.0, false, false, true);
+            return ConfigFile.parse("the defaults of CogVideoX-2B", "{}", Config.class);
         }
 
         /// The width of the network.

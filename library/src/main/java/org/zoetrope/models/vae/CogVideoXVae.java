@@ -19,6 +19,8 @@ import org.zoetrope.nn.GroupNorm;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.ConfigFile.Default;
 import org.zoetrope.weights.Weights;
 
 /// The causal video autoencoder of CogVideoX (arXiv 2408.06072, section 2.1): eight times smaller in space, four times
@@ -31,29 +33,35 @@ import org.zoetrope.weights.Weights;
 ///
 /// Axes: B batch, C channels, F pixel frames, T latent frames, H W height and width of either.
 public final class CogVideoXVae {
-    /// Component names are the keys of the published config.json.
+    /// Component names are the keys of the published config.json; a key that a release leaves out, because its class got it
+    /// later, has that class's default.
     public record Config(
-            int inChannels,
-            int outChannels,
-            List<String> downBlockTypes,
-            List<String> upBlockTypes,
-            List<Integer> blockOutChannels,
-            int latentChannels,
-            int layersPerBlock,
-            String actFn,
-            double normEps,
-            int normNumGroups,
-            double temporalCompressionRatio,
-            int sampleHeight,
-            int sampleWidth,
-            double scalingFactor,
+            @Default("3") int inChannels,
+            @Default("3") int outChannels,
+            @Default(DOWN_BLOCKS) List<String> downBlockTypes,
+            @Default(UP_BLOCKS) List<String> upBlockTypes,
+            @Default("[128, 256, 256, 512]") List<Integer> blockOutChannels,
+            @Default("16") int latentChannels,
+            @Default("3") int layersPerBlock,
+            @Default("\"silu\"") String actFn,
+            @Default("1e-6") double normEps,
+            @Default("32") int normNumGroups,
+            @Default("4") double temporalCompressionRatio,
+            @Default("480") int sampleHeight,
+            @Default("720") int sampleWidth,
+            @Default("1.15258426") double scalingFactor,
             Optional<Double> shiftFactor,
             Optional<List<Double>> latentsMean,
             Optional<List<Double>> latentsStd,
-            boolean forceUpcast,
-            boolean useQuantConv,
-            boolean usePostQuantConv,
-            boolean invertScaleLatents) {
+            @Default("true") boolean forceUpcast,
+            @Default("false") boolean useQuantConv,
+            @Default("false") boolean usePostQuantConv,
+            @Default("false") boolean invertScaleLatents) {
+        private static final String DOWN_BLOCKS =
+                "[\"CogVideoXDownBlock3D\", \"CogVideoXDownBlock3D\", \"CogVideoXDownBlock3D\", \"CogVideoXDownBlock3D\"]";
+        private static final String UP_BLOCKS =
+                "[\"CogVideoXUpBlock3D\", \"CogVideoXUpBlock3D\", \"CogVideoXUpBlock3D\", \"CogVideoXUpBlock3D\"]";
+
         public Config {
             var levels = blockOutChannels.size();
             require(levels >= 1 && downBlockTypes.size() == levels && upBlockTypes.size() == levels,
@@ -73,8 +81,7 @@ public final class CogVideoXVae {
 
         /// The published defaults of the class, those of CogVideoX-2B.
         public static Config defaults() {
-            return new Config(3, 3, Collections.nCopies(4, "CogVideoXDownBlock3D"), Collections.nCopies(4, "CogVideoXUpBlock3D"), List.of(128, 256, 256, 512),
-                    16, 3, "silu", 1e-6, 32, 4, 480, 720, 1.15258426, Optional.empty(), Optional.empty(), Optional.empty(), true, false, false, false);
+            return ConfigFile.parse("the defaults of CogVideoX-2B", "{}", Config.class);
         }
 
         /// Pixels per latent along height and width.
@@ -179,6 +186,11 @@ public final class CogVideoXVae {
     public void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver) {
         require(latents.rank() == 5 && latents.size(1) == config.latentChannels, "latents %s are not [B, %d, T, H, W]", latents, config.latentChannels);
         stream(latents, LATENTS_PER_CHUNK, decodeGrid(tiling), decoder::forward, receiver);
+    }
+
+    /// How many chunks a clip of this many latent frames is decoded in.
+    public static int decodeChunks(long latentFrames) {
+        return chunks(latentFrames, LATENTS_PER_CHUNK).length;
     }
 
     /// Frame counts of the chunks a clip of this length passes in.
