@@ -130,6 +130,12 @@ class ConfigFileTest {
     }
 
     @Test
+    void printingAndParsingGivesTheSameRecord() {
+        var config = parse(GOOD);
+        assertThat(ConfigFile.parse("printed", ConfigFile.print(config), Config.class)).isEqualTo(config);
+    }
+
+    @Test
     void aMissingFileIsNamed(@TempDir Path folder) {
         assertThatThrownBy(() -> ConfigFile.read(folder.resolve("config.json"), Config.class))
                 .isInstanceOf(ConfigException.class).hasMessageContaining("no file")

@@ -52,7 +52,7 @@ class SafetensorsHeaderFuzzTest {
             var original = originals.get(random.nextInt(originals.size()));
             var bytes = mutate(original);
             var fileBytes = random.nextInt(8) == 0 ? random.nextLong(1L << random.nextInt(1, 63)) : bytes.length;
-            var time = System.nanoTime();
+            var time = threads.getCurrentThreadCpuTime(); // a busy machine must not fail the test
             var before = threads.getCurrentThreadAllocatedBytes();
             Optional<SafetensorsHeader> header = Optional.empty();
             Optional<WeightsException> refusal = Optional.empty();
@@ -62,7 +62,7 @@ class SafetensorsHeaderFuzzTest {
                 refusal = Optional.of(e);
             }
             var allocated = threads.getCurrentThreadAllocatedBytes() - before;
-            slowest = Math.max(slowest, System.nanoTime() - time);
+            slowest = Math.max(slowest, threads.getCurrentThreadCpuTime() - time);
             if (i >= WARM_UP) { // loading classes allocates too
                 worst = Math.max(worst, allocated - BYTES_PER_HEADER_BYTE * bytes.length);
             }
@@ -76,7 +76,7 @@ class SafetensorsHeaderFuzzTest {
         }
         assertThat(worst).as("bytes allocated beyond %d per header byte", BYTES_PER_HEADER_BYTE)
                 .isLessThan(FIXED_BYTES);
-        assertThat(slowest).as("slowest parse in ns").isLessThan(2_000_000_000L);
+        assertThat(slowest).as("slowest parse in ns of this thread").isLessThan(2_000_000_000L);
         assertThat(accepted).as("mutants that are valid still load").isBetween(CASES / 1000, CASES / 2);
     }
 

@@ -56,6 +56,19 @@ class CogVideoXTransformerTest {
         assertThat(rotary.sin().minus(golden.in("rope_sin")).abs().max().item()).isLessThan(1e-6);
     }
 
+    /// Releases of 2024 were written before the class got its later keys.
+    @Test
+    void aKeyThatAReleaseLeavesOutHasTheDefaultOfItsClass() {
+        var first = ConfigFile.parse("config.json", """
+                {"_class_name": "CogVideoXTransformer3DModel", "_diffusers_version": "0.30.0.dev0", "num_layers": 42,
+                 "num_attention_heads": 48, "use_rotary_positional_embeddings": true}""", CogVideoXTransformer.Config.class);
+        assertThat(first.width()).isEqualTo(3072);
+        assertThat(first.patchBias()).isTrue();
+        assertThat(first.useLearnedPositionalEmbeddings()).isFalse();
+        assertThat(first.patchFrames()).isEqualTo(1);
+        assertThat(CogVideoXTransformer.Config.defaults().width()).isEqualTo(1920);
+    }
+
     /// Gates and head start at zero, so a young model neither harms nor helps.
     @Test
     void aFreshModelPredictsZero() {

@@ -90,6 +90,7 @@ class CogVideoXVaeTest {
         var parts = new ArrayList<Tensor>();
         vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25)), parts::add);
         assertThat(parts.stream().mapToLong(p -> p.size(2)).toArray()).containsExactly(9, 8, 8, 8);
+        assertThat(CogVideoXVae.decodeChunks(9)).isEqualTo(parts.size());
         assertThat(Tensor.cat(parts, 2).toFloats()).isEqualTo(vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25))).toFloats());
     }
 
