@@ -21,7 +21,8 @@ import org.zoetrope.media.Frames;
 
 class SceneTest {
     /// The radius alone says how much is covered, and the centre of a track is the centre of what one sees.
-    @ParameterizedTest @EnumSource
+    @ParameterizedTest
+    @EnumSource
     void everyShapeHasTheAreaOfTheUnitCircleAndItsCentre(Shape shape) {
         double area = 0;
         double u = 0;
@@ -151,8 +152,8 @@ class SceneTest {
         assertEquals(0.1, unseen.size() / (double) (8 * 5 * 13), 0.01);
         assertTrue(unseen.stream().collect(Collectors.groupingBy(c -> List.of(c.colour(), c.shape())))
                 .values().stream().allMatch(c -> c.size() <= 2));
-        List<ToIntFunction<Combination>> parts =
-                List.of(c -> c.colour().ordinal(), c -> 10 + c.shape().ordinal(), c -> 20 + c.motion().ordinal());
+        List<ToIntFunction<Combination>> parts = List.of(c -> c.colour().ordinal(), c -> 10 + c.shape().ordinal(),
+                c -> 20 + c.motion().ordinal());
         for (var part : parts) {
             var all = Combination.of(Split.TRAIN).stream().mapToInt(part).distinct().count();
             assertEquals(all, unseen.stream().mapToInt(part).distinct().count());
