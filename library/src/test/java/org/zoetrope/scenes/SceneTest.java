@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -188,16 +189,18 @@ class SceneTest {
         }
     }
 
+    /// In time of the processor, so that a busy machine changes nothing.
     @Test
     void aClipOfTheDefaultSizeTakesLessThanFiveMilliseconds() {
+        var threads = ManagementFactory.getThreadMXBean();
         var fastest = Double.MAX_VALUE;
         for (var round = 0; round < 20; round++) {
             var clips = new ArrayList<Frames>();
-            var start = System.nanoTime();
+            var start = threads.getCurrentThreadCpuTime();
             for (var seed = 0; seed < 20; seed++) {
                 clips.add(Scene.draw(seed, Split.TRAIN).render());
             }
-            fastest = Math.min(fastest, (System.nanoTime() - start) / 1e6 / clips.size());
+            fastest = Math.min(fastest, (threads.getCurrentThreadCpuTime() - start) / 1e6 / clips.size());
         }
         assertTrue(fastest < 5, "milliseconds: " + fastest);
     }
