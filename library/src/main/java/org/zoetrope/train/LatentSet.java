@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.scenes.Scene;
@@ -36,25 +38,39 @@ public final class LatentSet {
 
     /// Encodes what the folder does not hold yet. A shard is written whole or not at all, so a stopped run continues.
     ///
-    /// @param count clips; rounded up to whole shards
-    /// @param done  hears how many clips are ready
-    public static LatentSet prepare(Path folder, CogVideoXVae vae, long seed, int count, IntConsumer done) {
+    /// @param count   clips
+    /// @param workers threads, each encoding a shard of its own on one core
+    /// @param done    hears how many clips are ready
+    public static LatentSet prepare(Path folder, CogVideoXVae vae, long seed, int count, int workers, IntConsumer done) {
+        var threads = Torch.threads();
+        Torch.threads(workers > 1 ? 1 : threads);
         var shards = new ArrayList<Tensor>();
-        for (var start = 0; start < count; start += SHARD) {
-            var file = folder.resolve("latents-%05d.safetensors".formatted(start / SHARD));
-            if (!Files.exists(file)) {
-                encode(file, vae, seed, start);
+        try (var pool = Executors.newFixedThreadPool(workers)) {
+            var files = new ArrayList<CompletableFuture<Path>>();
+            for (var start = 0; start < count; start += SHARD) {
+                var file = folder.resolve("latents-%05d.safetensors".formatted(start / SHARD));
+                var from = start;
+                files.add(CompletableFuture.supplyAsync(() -> {
+                    if (!Files.exists(file)) {
+                        encode(file, vae, seed, from, Math.min(SHARD, count - from));
+                    }
+                    return file;
+                }, pool));
             }
-            shards.add(SafetensorsFile.open(file).tensor("latents"));
-            done.accept(Math.min(count, start + SHARD));
+            for (var file : files) {
+                shards.add(SafetensorsFile.open(file.join()).tensor("latents"));
+                done.accept(Math.min(count, shards.size() * SHARD));
+            }
+        } finally {
+            Torch.threads(threads);
         }
         return new LatentSet(shards, seed);
     }
 
-    private static void encode(Path file, CogVideoXVae vae, long seed, int start) {
+    private static void encode(Path file, CogVideoXVae vae, long seed, int start, int length) {
         try (var _ = Scope.open()) {
             var means = new ArrayList<Tensor>();
-            for (var i = 0; i < SHARD; i++) {
+            for (var i = 0; i < length; i++) {
                 var video = scene(seed, start + i).render().toTensor();
                 means.add(Scope.run(() -> Torch.withoutGradients(
                         () -> Torch.mixedPrecision(Device.CPU, () -> vae.encode(video).mean().to(DType.FLOAT32)))));
@@ -69,7 +85,7 @@ public final class LatentSet {
 
     /// The number of clips.
     public int size() {
-        return shards.size() * SHARD;
+        return shards.stream().mapToInt(shard -> (int) shard.size(0)).sum();
     }
 
     public Example get(int index) {

@@ -84,6 +84,13 @@ public final class CogVideoXVae {
             return ConfigFile.parse("the defaults of CogVideoX-2B", "{}", Config.class);
         }
 
+        /// The same autoencoder with another factor between its latents and unit variance.
+        public Config withScale(double factor) {
+            return new Config(inChannels, outChannels, downBlockTypes, upBlockTypes, blockOutChannels, latentChannels, layersPerBlock, actFn, normEps, normNumGroups,
+                    temporalCompressionRatio, sampleHeight, sampleWidth, factor, shiftFactor, latentsMean, latentsStd, forceUpcast, useQuantConv, usePostQuantConv,
+                    invertScaleLatents);
+        }
+
         /// Pixels per latent along height and width.
         public int strideXY() {
             return 1 << (blockOutChannels.size() - 1);

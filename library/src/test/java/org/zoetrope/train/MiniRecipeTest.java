@@ -1,0 +1,67 @@
+package org.zoetrope.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.text.Tokenizers;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.LoadOptions;
+import org.zoetrope.weights.Weights;
+
+class MiniRecipeTest {
+    private static final class Quiet implements MiniRecipe.Listener {
+        final ArrayList<String> stages = new ArrayList<>();
+
+        @Override
+        public void onStep(String stage, TrainingRun.Progress progress) {
+            stages.add(stage + progress.step());
+        }
+
+        @Override
+        public void onLatents(int done, int total) {
+            stages.add("latents");
+        }
+    }
+
+    @Test
+    void aRehearsalWritesAFolderThatLoadsStrictlyAndRuns(@TempDir Path folder) {
+        var quiet = new Quiet();
+        var model = MiniRecipe.rehearsal().run(folder, quiet);
+        assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
+        assertThat(folder.resolve("losses.png")).isNotEmptyFile();
+        try (var _ = Scope.open()) {
+            var options = LoadOptions.to(DType.FLOAT32, Device.CPU);
+            var vaeConfig = ConfigFile.read(model.resolve("vae/config.json"), CogVideoXVae.Config.class, "AutoencoderKLCogVideoX");
+            var vae = Weights.load(model.resolve("vae"), options, w -> new CogVideoXVae(vaeConfig, w));
+            var textConfig = ConfigFile.read(model.resolve("text_encoder/config.json"), T5Encoder.Config.class);
+            var text = Weights.load(model.resolve("text_encoder"), options, w -> new T5Encoder(textConfig, w));
+            var config = ConfigFile.read(model.resolve("transformer/config.json"), CogVideoXTransformer.Config.class, "CogVideoXTransformer3DModel");
+            var transformer = Weights.load(model.resolve("transformer"), options, w -> new CogVideoXTransformer(config, w));
+            var ids = Tokenizers.read(model.resolve("tokenizer")).fit("a red circle moves right").ids();
+            var words = Tensor.range(ids.length).unsqueeze(0);
+            var velocity = transformer.forward(new Rng(1).normal(1, 5, config.inChannels(), 8, 8), Tensor.full(999, 1), text.forward(words));
+            assertThat(vae.decode(velocity.rearrange("B T C H W -> B C T H W")).shape()).containsExactly(1, 3, 17, 64, 64);
+        }
+    }
+
+    @Test
+    void aFinishedStageIsNotTrainedAgain(@TempDir Path folder) throws Exception {
+        MiniRecipe.rehearsal().run(folder, new Quiet());
+        Files.delete(folder.resolve("denoiser.safetensors"));
+        var quiet = new Quiet();
+        MiniRecipe.rehearsal().run(folder, quiet);
+        assertThat(quiet.stages).containsExactly("latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
+    }
+}
