@@ -1,0 +1,90 @@
+package org.zoetrope.pipeline;
+
+import java.util.List;
+import java.util.Map;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.tensor.DType;
+
+/// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory for
+/// activations is a rule of thumb.
+///
+/// @param parts         the components with weights
+/// @param tokens        length of the network's sequence, text included
+/// @param activations   bytes of temporaries at the widest moment
+/// @param peakBytes     weights and temporaries at that moment
+/// @param encodeFlops   operations of the text encoder (2 per multiply-add, as everywhere here)
+/// @param denoiseFlops  operations of all steps
+/// @param decodeFlops   operations of the decoder
+public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, double encodeFlops,
+        double denoiseFlops, double decodeFlops) {
+    /// A component with weights.
+    ///
+    /// @param parameters numbers in its checkpoint
+    /// @param stored     how many of them are stored in which type
+    /// @param bytes      what they take in memory
+    public record Part(String name, String className, long parameters, Map<DType, Long> stored, long bytes) {}
+
+    /// Operations of the whole run.
+    public double flops() {
+        return encodeFlops + denoiseFlops + decodeFlops;
+    }
+
+    /// Operations of one call of the transformer for one sample: per block 24 S D^2 of matrix products and 4 S^2 D of
+    /// attention. Embeddings and modulation are below one percent.
+    static double forward(CogVideoXTransformer.Config c, long tokens) {
+        double s = tokens, d = c.width();
+        return c.numLayers() * (24 * s * d * d + 4 * s * s * d);
+    }
+
+    /// Operations of encoding one prompt.
+    static double encode(T5Encoder.Config c, long tokens) {
+        double s = tokens, inner = (double) c.numHeads() * c.dKv();
+        var matrices = 4 * c.dModel() * inner + 3.0 * c.dModel() * c.dFf();
+        return c.numLayers() * (2 * s * matrices + 4 * s * s * inner);
+    }
+
+    /// Operations of decoding pictures of this size, convolution by convolution. Overlaps of tiles come on top.
+    static double decode(CogVideoXVae.Config c, long width, long height, long latentFrames) {
+        var levels = c.blockOutChannels().size();
+        double area = (double) width * height / c.strideXY() / c.strideXY(), frames = latentFrames;
+        double channels = c.blockOutChannels().getLast();
+        var total = convolution(27, c.latentChannels(), channels, frames * area) + 4 * convolution(27, channels, channels, frames * area);
+        for (var level = 0; level < levels; level++) {
+            double out = c.blockOutChannels().get(levels - 1 - level);
+            var resnets = c.layersPerBlock() + 1;
+            total += convolution(27, channels, out, frames * area) + (2 * resnets - 1) * convolution(27, out, out, frames * area);
+            if (level < levels - 1) {
+                area *= 4;
+                frames *= 1 << level < c.strideT() ? 2 : 1;
+                total += convolution(9, out, out, frames * area);
+            }
+            channels = out;
+        }
+        return total + convolution(27, channels, c.outChannels(), frames * area);
+    }
+
+    private static double convolution(int kernel, double in, double out, double places) {
+        return 2 * kernel * in * out * places;
+    }
+
+    /// Bytes of temporaries of one call of the transformer: residual streams, queries, keys, values and the four times wider
+    /// middle of the MLP, of which some exist twice at a time; attention is fused and adds none.
+    static long activations(CogVideoXTransformer.Config c, long tokens, DType dtype, int batch) {
+        return 22L * tokens * c.width() * dtype.bytes() * batch;
+    }
+
+    /// Bytes of temporaries of encoding one prompt; scores are float32.
+    static long activations(T5Encoder.Config c, long tokens, DType dtype) {
+        return 3L * tokens * (c.dFf() + 2L * c.dModel()) * dtype.bytes() + 3L * c.numHeads() * tokens * tokens * Float.BYTES;
+    }
+
+    /// Bytes of temporaries of decoding one chunk of pictures of this size: the widest level is the last but one, where
+    /// features of the level above are already at full size.
+    static long activations(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        var frames = Math.min(latentFrames, 3) * c.strideT();
+        var channels = c.blockOutChannels().get(Math.min(1, c.blockOutChannels().size() - 1));
+        return 6L * channels * frames * width * height * dtype.bytes();
+    }
+}

@@ -1,0 +1,43 @@
+package org.zoetrope.pipeline;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/// What this computer offers, as far as it decides how a model is run.
+///
+/// @param memoryBytes   main memory, or the part of it that this process may use
+/// @param bfloat16Units whether the processor multiplies bfloat16 matrices in hardware
+record Machine(long memoryBytes, boolean bfloat16Units) {
+    private static final Path MEMORY = Path.of("/proc/meminfo");
+    private static final Path LIMIT = Path.of("/sys/fs/cgroup/memory.max");
+    private static final Path PROCESSOR = Path.of("/proc/cpuinfo");
+
+    static Machine here() {
+        var total = number(text(MEMORY).lines().filter(l -> l.startsWith("MemTotal:")).findFirst().orElse("")) * 1024;
+        var limit = number(text(LIMIT)); // "max" where there is none
+        var memory = total == 0 ? Runtime.getRuntime().maxMemory() : limit == 0 ? total : Math.min(total, limit);
+        return new Machine(memory, hasBfloat16Units(text(PROCESSOR)));
+    }
+
+    /// Reads the flags of a `/proc/cpuinfo`. Without the units, bfloat16 products are emulated and float32 is faster.
+    static boolean hasBfloat16Units(String cpuinfo) {
+        return cpuinfo.lines().filter(l -> l.startsWith("flags") || l.startsWith("Features"))
+                .flatMap(l -> Arrays.stream(l.split("\\s+")))
+                .anyMatch(f -> f.equals("avx512_bf16") || f.equals("amx_bf16") || f.equals("bf16"));
+    }
+
+    private static long number(String line) {
+        var digits = line.replaceAll("\\D", "");
+        return digits.isEmpty() ? 0 : Long.parseLong(digits);
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException _) {
+            return ""; // another operating system
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package org.zoetrope.pipeline;
+
+import java.util.Optional;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+
+/// How a model is brought into memory and run. What is left open is decided by the size of the model and the machine.
+///
+/// @param dtype     number type of the networks; by default float32 on the CPU for models whose weights take less than
+///                  2 GiB in it, otherwise bfloat16 (on processors without units for it float32, as long as it fits)
+/// @param device    where the networks run
+/// @param residency when components are in memory
+/// @param tiling    whether the autoencoder cuts pictures
+/// @param branches  how the prompted and the unprompted prediction of a step are computed
+/// @param variant   which of several releases in one folder, such as `fp16`
+/// @param name      what recipes call the model, if not by its folder
+public record OpenOptions(Optional<DType> dtype, Device device, Residency residency, Tiling tiling, Branches branches,
+        Optional<String> variant, Optional<String> name) {
+    /// When components are in memory.
+    public enum Residency {
+        /// All the time if the weights are small, one at a time otherwise.
+        AUTO,
+        /// From opening to closing.
+        TOGETHER,
+        /// Each while it is used: the text encoder is freed before the first step, the transformer before decoding.
+        ONE_AT_A_TIME
+    }
+
+    /// Whether the autoencoder cuts pictures into overlapping tiles.
+    public enum Tiling {
+        /// Where one chunk of whole pictures would take more than 2 GiB.
+        AUTO,
+        /// Wherever pictures are larger than a published tile. Tiles differ from whole pictures in the second digit.
+        ALWAYS,
+        NEVER
+    }
+
+    /// How the two predictions of classifier-free guidance are computed. The results agree to rounding.
+    public enum Branches {
+        /// Together where the activations are small, apart otherwise.
+        AUTO,
+        /// As one batch of two, which uses the machine better.
+        TOGETHER,
+        /// One after the other, in half the memory.
+        APART
+    }
+
+    /// Everything decided by the model and the machine, on the CPU.
+    public static OpenOptions defaults() {
+        return new OpenOptions(Optional.empty(), Device.CPU, Residency.AUTO, Tiling.AUTO, Branches.AUTO, Optional.empty(),
+                Optional.empty());
+    }
+
+    public OpenOptions dtype(DType type) {
+        return new OpenOptions(Optional.of(type), device, residency, tiling, branches, variant, name);
+    }
+
+    public OpenOptions device(Device where) {
+        return new OpenOptions(dtype, where, residency, tiling, branches, variant, name);
+    }
+
+    public OpenOptions residency(Residency when) {
+        return new OpenOptions(dtype, device, when, tiling, branches, variant, name);
+    }
+
+    public OpenOptions tiling(Tiling whether) {
+        return new OpenOptions(dtype, device, residency, whether, branches, variant, name);
+    }
+
+    public OpenOptions branches(Branches how) {
+        return new OpenOptions(dtype, device, residency, tiling, how, variant, name);
+    }
+
+    public OpenOptions variant(String release) {
+        return new OpenOptions(dtype, device, residency, tiling, branches, Optional.of(release), name);
+    }
+
+    public OpenOptions name(String model) {
+        return new OpenOptions(dtype, device, residency, tiling, branches, variant, Optional.of(model));
+    }
+}

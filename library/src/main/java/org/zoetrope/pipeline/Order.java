@@ -1,0 +1,224 @@
+package org.zoetrope.pipeline;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import org.zoetrope.diffusion.Guidance;
+import org.zoetrope.diffusion.Plan;
+import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.Resize;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Tensor;
+
+/// A request that a CogVideoX model has accepted: every open choice made, every given clip at its size.
+///
+/// @param image   the first frame, at the size of the video
+/// @param video   the clip to start from, at the size and length of the video
+/// @param notices what the user should know although it is no reason to refuse
+record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image, Optional<Frames> video, List<String> notices) {
+    private static final double STRENGTH = 0.8; // the published video-to-video pipeline's
+    private static final int MOST_STEPS = 1000;
+    private static final double HIGHEST_FPS = 1000;
+    private static final int WORDS_NAMED = 40;
+    private static final int UNPROMPTED = 1; // up to this guidance scale the published pipelines leave the negative prompt out
+
+    /// @throws RequestException with every reason why the model cannot do this
+    static Order of(Request request, Given given, CogVideoXParts parts, String model, DType dtype) {
+        return new Door(request, given, parts).order(model, dtype);
+    }
+
+    /// Collects what is wrong with one request.
+    private static final class Door {
+        private final Request r;
+        private final Given given;
+        private final CogVideoXParts parts;
+        private final List<String> problems = new ArrayList<>();
+        private final List<String> notices = new ArrayList<>();
+
+        Door(Request request, Given given, CogVideoXParts parts) {
+            r = request;
+            this.given = given;
+            this.parts = parts;
+        }
+
+        Order order(String model, DType dtype) {
+            var defaults = parts.defaults();
+            int width = r.width().orElse(defaults.width()), height = r.height().orElse(defaults.height());
+            var frames = r.frames().orElseGet(this::defaultFrames);
+            var fps = r.fps().or(() -> r.initVideo().map(Frames::fps)).orElse(defaults.fps());
+            var steps = r.steps().orElse(defaults.steps());
+            var guidance = simplest(r.guidance().orElseGet(() -> new Guidance.ClassifierFree(defaults.guidanceScale())));
+
+            checkStart(frames);
+            checkFrames(frames);
+            checkSize(width, height);
+            checkNative(width, height, frames);
+            require(Double.isFinite(fps) && fps > 0 && fps <= HIGHEST_FPS, "a rate of %s frames per second; give more than 0 and at most %s",
+                    fps, HIGHEST_FPS);
+            checkGuidance(guidance);
+            checkPrompt("prompt", r.prompt(), given.prompt());
+            if (!(guidance instanceof Guidance.Off)) {
+                checkPrompt("negative prompt", r.negativePrompt(), given.negativePrompt());
+            } else if (!r.negativePrompt().isBlank()) {
+                notices.add("guidance 1 leaves the negative prompt out; raise it for the negative prompt to count");
+            }
+            var plan = plan(steps);
+            var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH));
+            var recipe = new Recipe(Recipe.VERSION, model, r.prompt(), r.negativePrompt(),
+                    r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(1L << 53)), // exact in JSON readers of any language
+                    width, height, frames, fps, steps, guidance.toString(), parts.samplerName(), dtype.name().toLowerCase(Locale.ROOT),
+                    r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
+            if (problems.isEmpty()) {
+                checkTensors(recipe, guidance);
+            }
+            if (!problems.isEmpty()) {
+                throw new RequestException(model + " cannot run this request", problems);
+            }
+            var image = r.initImage().map(i -> fitted("the image", i.slice(0, 1), width, height));
+            var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
+            return new Order(recipe, guidance, plan.orElseThrow(), image, video, List.copyOf(notices));
+        }
+
+        /// Without a wish, a given clip decides: as much of it as the model takes.
+        private int defaultFrames() {
+            var wanted = parts.defaults().frames();
+            return r.initVideo().map(v -> Math.min(wanted, (v.count() - 1) / parts.vae().strideT() * parts.vae().strideT() + 1)).orElse(wanted);
+        }
+
+        private void checkStart(int frames) {
+            if (parts.takesImage()) {
+                require(r.initImage().isPresent(), "this model animates a picture, and there is none; give it an init image");
+                require(r.initVideo().isEmpty(), "this model starts from a picture, not from a video; open a text-to-video model for that");
+            } else {
+                require(r.initImage().isEmpty(), "this model does not start from a picture; open an image-to-video model, or give an init video");
+            }
+            require(r.strength().isEmpty() || r.initVideo().isPresent(), "strength says how much of an init video is given up, and there is none");
+            r.strength().ifPresent(s -> require(s > 0 && s <= 1, "a strength of %s; give more than 0 and at most 1", s));
+            r.initVideo().ifPresent(v -> {
+                require(v.count() >= frames, "the init video has %d frames, and %d were asked for; ask for at most %d", v.count(), frames, v.count());
+                if (v.count() > frames) {
+                    notices.add("the init video has %d frames, of which the first %d are used".formatted(v.count(), frames));
+                }
+            });
+        }
+
+        private void checkFrames(int frames) {
+            var stride = parts.vae().strideT();
+            if (frames < 1) {
+                problems.add("%d frames; give 1 or more".formatted(frames));
+            } else if ((frames - 1) % stride != 0) {
+                var below = (frames - 1) / stride * stride + 1;
+                problems.add("%d frames; this model takes a multiple of %d and one more: %d or %d".formatted(frames, stride, below, below + stride));
+            }
+        }
+
+        private void checkSize(int width, int height) {
+            var step = parts.sizeStep();
+            if (width < 1 || height < 1 || width % step != 0 || height % step != 0) {
+                problems.add("%d x %d pixels; width and height must be multiples of %d: width %s, height %s".formatted(
+                        width, height, step, nearest(width, step), nearest(height, step)));
+            }
+        }
+
+        private static String nearest(int length, int step) {
+            var below = Math.max(0, length / step * step);
+            return length > 0 && length % step == 0 ? Integer.toString(length)
+                    : below == 0 || below > Integer.MAX_VALUE - step ? Integer.toString(Math.max(below, step)) : below + " or " + (below + step);
+        }
+
+        private void checkNative(int width, int height, int frames) {
+            var network = parts.network();
+            if (network.useLearnedPositionalEmbeddings()) {
+                int nativeWidth = network.sampleWidth() * parts.vae().strideXY(), nativeHeight = network.sampleHeight() * parts.vae().strideXY();
+                require(width == nativeWidth && height == nativeHeight && frames == network.sampleFrames(),
+                        "%d x %d, %d frames; this model has learned its positions and takes only %d x %d, %d frames",
+                        width, height, frames, nativeWidth, nativeHeight, network.sampleFrames());
+                return;
+            }
+            // Position tables are Java arrays.
+            var most = Integer.MAX_VALUE / network.width();
+            if (problems.isEmpty() && parts.videoTokens(width, height, frames) > most) {
+                problems.add("%d x %d, %d frames make %d tokens; this network can count %d".formatted(
+                        width, height, frames, parts.videoTokens(width, height, frames), most));
+            }
+        }
+
+        private static Guidance simplest(Guidance guidance) {
+            return guidance instanceof Guidance.ClassifierFree(var scale) && scale == UNPROMPTED ? new Guidance.Off() : guidance;
+        }
+
+        private void checkGuidance(Guidance guidance) {
+            if (guidance instanceof Guidance.ClassifierFree(var scale)) {
+                require(Double.isFinite(scale) && scale >= UNPROMPTED, "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
+            }
+        }
+
+        private void checkPrompt(String what, String words, Optional<Tensor> features) {
+            if (features.isPresent()) {
+                return;
+            }
+            if (parts.tokenizer().isEmpty() || parts.text().isEmpty()) {
+                problems.add("this folder has no %s, so it cannot read a %s; give text features instead".formatted(
+                        parts.tokenizer().isEmpty() ? "tokenizer" : "text encoder", what));
+                return;
+            }
+            if (words.isBlank() && what.equals("prompt")) {
+                notices.add("the prompt is empty: the model shows whatever it likes");
+            }
+            var dropped = parts.tokenizer().orElseThrow().fit(words, parts.network().maxTextSeqLength()).dropped();
+            if (!dropped.isEmpty()) {
+                var text = "the %s is longer than the %d tokens this model reads; it does not read the last %d words: %s".formatted(
+                        what, parts.network().maxTextSeqLength(), dropped.size(), named(dropped));
+                (r.strict() ? problems : notices).add(text);
+            }
+        }
+
+        private static String named(List<String> words) {
+            return words.size() <= WORDS_NAMED ? String.join(" ", words)
+                    : "%s ... (%d words between) ... %s".formatted(String.join(" ", words.subList(0, WORDS_NAMED / 2)),
+                            words.size() - WORDS_NAMED, String.join(" ", words.subList(words.size() - WORDS_NAMED / 2, words.size())));
+        }
+
+        private Optional<Plan> plan(int steps) {
+            if (steps < 1 || steps > MOST_STEPS) {
+                problems.add("%d steps; give 1 to %d".formatted(steps, MOST_STEPS));
+                return Optional.empty();
+            }
+            var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH)).orElse(1.0);
+            if (!(strength > 0 && strength <= 1)) {
+                return Optional.empty(); // reported with the start
+            }
+            try {
+                return Optional.of(parts.sampler().plan(steps, strength));
+            } catch (SamplingException e) {
+                problems.add("%d steps: %s".formatted(steps, e.getMessage()));
+                return Optional.empty();
+            }
+        }
+
+        private void checkTensors(Recipe recipe, Guidance guidance) {
+            given.noise().ifPresent(n -> require(Arrays.equals(n.shape(), parts.latentShape(recipe)), "the given noise is %s, expected %s",
+                    n, Arrays.toString(parts.latentShape(recipe))));
+            given.prompt().ifPresent(p -> require(p.rank() == 3 && p.size(0) == 1 && p.size(2) == parts.network().textEmbedDim(),
+                    "the given text features are %s, expected [1, L, %d]", p, parts.network().textEmbedDim()));
+            given.negativePrompt().ifPresent(n -> require(given.prompt().isEmpty() || Arrays.equals(n.shape(), given.prompt().get().shape()),
+                    "the given features of the negative prompt are %s, those of the prompt %s", n, given.prompt()));
+        }
+
+        private Frames fitted(String what, Frames clip, int width, int height) {
+            var fitted = Resize.toFill(clip, width, height);
+            fitted.changes().forEach(change -> notices.add("%s was %s".formatted(what, change)));
+            return fitted.frames();
+        }
+
+        private void require(boolean holds, String format, Object... values) {
+            if (!holds) {
+                problems.add(format.formatted(values));
+            }
+        }
+    }
+}

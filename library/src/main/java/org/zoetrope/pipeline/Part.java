@@ -1,0 +1,98 @@
+package org.zoetrope.pipeline;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.weights.LoadOptions;
+import org.zoetrope.weights.Weights;
+
+/// A component with weights: in memory from its first use to closing, or only while it is used.
+final class Part<M> implements AutoCloseable {
+    private final Survey<M> survey;
+    private final LoadOptions options;
+    private final boolean stays;
+    private @Nullable M model;
+    private Scope.@Nullable Detached weights;
+
+    /// What is known of a component before its weights are in memory.
+    ///
+    /// @param stored numbers of parameters by the type they are stored in
+    record Survey<M>(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build,
+            Map<DType, Long> stored) {
+        /// Compares names and shapes of a checkpoint with its model, without bringing it into memory.
+        ///
+        /// @throws org.zoetrope.weights.WeightsException if they do not fit together
+        static <M> Survey<M> of(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build) {
+            var stored = new EnumMap<DType, Long>(DType.class);
+            Scope.run(() -> Weights.loadTree(component.folder(), options(variant).device(Device.META), build).tree().values()
+                    .forEach(tensor -> stored.merge(tensor.dtype(), tensor.count(), Long::sum)));
+            return new Survey<>(component, variant, build, stored);
+        }
+
+        private static LoadOptions options(Optional<String> variant) {
+            return variant.map(LoadOptions.asStored()::variant).orElseGet(LoadOptions::asStored);
+        }
+
+        long parameters() {
+            return stored.values().stream().mapToLong(Long::longValue).sum();
+        }
+
+        Part<M> in(DType dtype, Device device, boolean stays) {
+            return new Part<>(this, options(variant).dtype(dtype).device(device), stays);
+        }
+    }
+
+    private Part(Survey<M> survey, LoadOptions options, boolean stays) {
+        this.survey = survey;
+        this.options = options;
+        this.stays = stays;
+    }
+
+    DType dtype() {
+        return options.dtype().orElseThrow();
+    }
+
+    Estimate.Part estimate() {
+        return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(), survey.stored,
+                survey.parameters() * dtype().bytes());
+    }
+
+    /// Runs the body with the model in memory and keeps the tensors of its result.
+    <R> R use(ProgressListener listener, Function<M, R> body) {
+        var here = model;
+        if (here != null) {
+            return Scope.run(() -> body.apply(here));
+        }
+        var weighed = estimate();
+        listener.on(new Progress.Loading(weighed.name(), weighed.bytes()));
+        return Scope.run(() -> body.apply(stays ? loadToStay() : load()));
+    }
+
+    private M load() {
+        return Weights.load(survey.component.folder(), options, survey.build);
+    }
+
+    private M loadToStay() {
+        try (var scope = Scope.open()) {
+            var loaded = load();
+            weights = scope.detach();
+            model = loaded;
+            return loaded;
+        }
+    }
+
+    /// Frees the weights.
+    @Override
+    public void close() {
+        if (weights != null) {
+            weights.close();
+        }
+        weights = null;
+        model = null;
+    }
+}

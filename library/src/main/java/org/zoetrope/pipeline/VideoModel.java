@@ -1,0 +1,457 @@
+package org.zoetrope.pipeline;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.zoetrope.diffusion.Denoiser;
+import org.zoetrope.diffusion.Guidance;
+import org.zoetrope.diffusion.Noise;
+import org.zoetrope.diffusion.Step;
+import org.zoetrope.media.Frames;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Tensors;
+import org.zoetrope.tensor.Torch;
+import org.zoetrope.weights.ConfigException;
+import org.zoetrope.weights.Weights;
+
+/// A published CogVideoX folder, ready to turn requests into videos.
+///
+/// ```java
+/// try (var model = VideoModel.open(Path.of("models/mini"))) {
+///     var video = model.generate(Request.of("a red circle moves right").seed(7), progress -> {});
+///     VideoWriter.write(video.frames(), Path.of("circle.mp4"));
+/// }
+/// ```
+///
+/// A run is: words to text features, noise to latents (the sampler, the guidance and the network take turns), latents to
+/// frames. The order of draws from the seed: the posterior of a given picture or clip, the starting noise [1, T, C, H, W],
+/// then what the sampler draws on its way; all float32 on the CPU, so that a seed means the same on every machine.
+///
+/// One thread at a time may use a model; a second one waits.
+///
+/// Axes: T latent frames, C latent channels, H W latent height and width, L text tokens, D width of text features.
+public final class VideoModel implements AutoCloseable {
+    private static final long GIB = 1L << 30;
+    private static final long SMALL = 2 * GIB; // weights below this run in float32 on the CPU
+    private static final long KEPT = 4 * GIB; // weights below this stay in memory, all of them
+    private static final long WHOLE_PICTURES = 2 * GIB; // a chunk above this is decoded in tiles
+    private static final long ONE_BATCH = GIB / 2; // activations above this run the two branches of a step one by one
+    private static final double SHARE_OF_MEMORY = 0.7; // of main memory, for weights
+    private static final double OFS = 2.0; // the constant that the published 1.5 image-to-video pipeline passes
+
+    private final CogVideoXParts parts;
+    private final OpenOptions options;
+    private final String name;
+    private final boolean staysInMemory;
+    private final Optional<Part<T5Encoder>> text;
+    private final Part<CogVideoXTransformer> network;
+    private final Part<CogVideoXVae> vae;
+
+    private VideoModel(ModelFolder folder, OpenOptions options) {
+        this.options = options;
+        name = options.name().orElse(folder.name());
+        parts = CogVideoXParts.read(folder);
+        var textSurvey = parts.text().map(c -> survey("text_encoder", w -> new T5Encoder(c, w)));
+        var networkSurvey = survey("transformer", w -> new CogVideoXTransformer(parts.network(), w));
+        var vaeSurvey = survey("vae", w -> new CogVideoXVae(parts.vae(), w));
+
+        var weights = textSurvey.map(Part.Survey::parameters).orElse(0L) + networkSurvey.parameters() + vaeSurvey.parameters();
+        var largest = Math.max(textSurvey.map(Part.Survey::parameters).orElse(0L), networkSurvey.parameters());
+        var dtype = options.dtype().orElseGet(() -> dtype(weights, largest, options.device(), Machine.here()));
+        staysInMemory = switch (options.residency()) {
+            case TOGETHER -> true;
+            case ONE_AT_A_TIME -> false;
+            case AUTO -> weights * dtype.bytes() < KEPT;
+        };
+        // The widest activations of published T5 encoders exceed 65504, where float16 ends.
+        var textType = dtype == DType.FLOAT16 ? DType.BFLOAT16 : dtype;
+        text = textSurvey.map(s -> s.in(textType, options.device(), staysInMemory));
+        network = networkSurvey.in(dtype, options.device(), staysInMemory);
+        vae = vaeSurvey.in(dtype, options.device(), staysInMemory);
+    }
+
+    private <M> Part.Survey<M> survey(String component, Function<Weights, M> build) {
+        return Part.Survey.of(parts.folder().component(component), options.variant(), build);
+    }
+
+    /// The number type for a model whose user has no wish.
+    ///
+    /// @param parameters of all components
+    /// @param largest    parameters of the largest component
+    static DType dtype(long parameters, long largest, Device device, Machine machine) {
+        if (device.kind() == Device.Kind.CUDA) {
+            return DType.BFLOAT16;
+        }
+        var fits = largest * DType.FLOAT32.bytes() < SHARE_OF_MEMORY * machine.memoryBytes();
+        return parameters * DType.FLOAT32.bytes() < SMALL || (!machine.bfloat16Units() && fits) ? DType.FLOAT32 : DType.BFLOAT16;
+    }
+
+    // ---------------------------------------------------------------- opening
+
+    /// Opens a folder with [OpenOptions#defaults()].
+    public static VideoModel open(Path folder) {
+        return open(folder, OpenOptions.defaults());
+    }
+
+    /// Reads the configs of all components and compares names and shapes of all weights with them. The weights themselves
+    /// are brought into memory when they are first needed.
+    ///
+    /// @throws ConfigException if the folder or a config cannot be used, with everything found
+    /// @throws org.zoetrope.weights.WeightsException if a checkpoint does not fit its config
+    public static VideoModel open(Path folder, OpenOptions options) {
+        options.dtype().ifPresent(type -> ConfigException.require(type.isFloating() && type.bytes() > 1,
+                "networks cannot run in %s; choose float32, bfloat16 or float16", type));
+        return new VideoModel(ModelFolder.read(folder), options);
+    }
+
+    /// The folder this model was opened from.
+    public ModelFolder folder() {
+        return parts.folder();
+    }
+
+    /// What recipes call this model.
+    public String name() {
+        return name;
+    }
+
+    /// What a request may leave open.
+    public Defaults defaults() {
+        return parts.defaults();
+    }
+
+    /// The number type the transformer and the autoencoder run in.
+    public DType dtype() {
+        return network.dtype();
+    }
+
+    // ---------------------------------------------------------------- running
+
+    /// Makes a video.
+    ///
+    /// @throws RequestException if the model cannot do this, with every reason
+    /// @throws CancelledException if the listener or an interrupt asked to stop
+    /// @throws org.zoetrope.diffusion.SamplingException at the first step that is not finite
+    /// @throws GenerationException if the frames are not finite, or one colour everywhere
+    public Video generate(Request request, ProgressListener listener) {
+        try (var _ = Scope.open()) {
+            return decode(denoise(request, listener), listener);
+        }
+    }
+
+    /// The first, long part of [#generate]: from the words to the latents.
+    public Latents denoise(Request request, ProgressListener listener) {
+        return denoise(request, Given.nothing(), listener);
+    }
+
+    /// As [#denoise(Request, ProgressListener)], with some of the inputs given instead of computed.
+    public synchronized Latents denoise(Request request, Given given, ProgressListener listener) {
+        var order = Order.of(request, given, parts, name, dtype());
+        order.notices().forEach(notice -> listener.on(new Progress.Notice(notice)));
+        return Torch.withoutGradients(() -> Scope.run(() -> {
+            var features = features(order, given, listener);
+            var rng = new Rng(order.recipe().seed());
+            var start = start(order, given, rng, listener);
+            var latents = network.use(listener, n -> sample(order, n, features, start, rng, listener));
+            var padding = parts.padding(order.recipe().frames());
+            var kept = latents.narrow(1, padding, latents.size(1) - padding).to(Device.CPU).contiguous();
+            return new Latents(kept.copy(), order.recipe(), order.notices());
+        }));
+    }
+
+    /// The second part of [#generate]: from the latents to the frames.
+    ///
+    /// @throws RequestException if another model made the latents
+    public Video decode(Latents latents, ProgressListener listener) {
+        var images = new ArrayList<byte[]>();
+        decode(latents, listener, chunk -> images.addAll(chunk.images()));
+        var recipe = latents.recipe();
+        return new Video(new Frames(recipe.width(), recipe.height(), recipe.fps(), images), recipe, latents.notices());
+    }
+
+    /// As [#decode(Latents, ProgressListener)], handing over the frames chunk by chunk as they are decoded. Throws after the
+    /// last chunk if all of them were one colour.
+    public void decode(Latents latents, ProgressListener listener, Consumer<Frames> receiver) {
+        var flat = new FlatCheck();
+        pixels(latents, listener, chunk -> {
+            var frames = Frames.of(chunk, latents.recipe().fps());
+            flat.look(frames);
+            receiver.accept(frames);
+        });
+        flat.refuse(latents.recipe());
+    }
+
+    /// The decoder's output before it is rounded to colours.
+    ///
+    /// @param receiver takes chunks [1, 3, f, height, width], about -1 to 1, that are valid during the call only
+    public synchronized void pixels(Latents latents, ProgressListener listener, Consumer<Tensor> receiver) {
+        checkFits(latents);
+        var chunks = CogVideoXVae.decodeChunks(latents.values().size(1));
+        Torch.withoutGradients(() -> vae.use(listener, v -> {
+            var done = new AtomicInteger();
+            listener.on(new Progress.Decoding(0, chunks));
+            var z = latents.values().to(options.device(), vae.dtype()).permute(0, 2, 1, 3, 4).div(parts.vae().scalingFactor());
+            v.decode(z, tiling(latents), chunk -> {
+                var first = done.get() == 0 ? surplus(chunk.size(2), latents.values().size(1)) : 0;
+                try (var _ = Scope.open()) {
+                    var frames = chunk.narrow(2, first, chunk.size(2) - first);
+                    if (!frames.isFinite()) {
+                        throw new GenerationException(("the decoder gave frames that are not finite in chunk %d of %d, from finite "
+                                + "latents; it ran in %s: try another number type").formatted(done.get() + 1, chunks, vae.dtype()));
+                    }
+                    receiver.accept(frames);
+                }
+                chunk.close();
+                listener.on(new Progress.Decoding(done.incrementAndGet(), chunks));
+                checkCancelled(listener, "after decoding %d of %d chunks".formatted(done.get(), chunks));
+            });
+            return chunks;
+        }));
+    }
+
+    /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture that
+    /// should stand alone comes four times. The surplus is at the front of the first chunk.
+    private long surplus(long decoded, long latentFrames) {
+        var strideT = parts.vae().strideT();
+        var later = (CogVideoXVae.decodeChunks(latentFrames) - 1) * 2L * strideT;
+        return decoded + later - ((latentFrames - 1) * strideT + 1);
+    }
+
+    // ---------------------------------------------------------------- text to features
+
+    private record Features(Tensor cond, Optional<Tensor> uncond) implements Tensors {
+        @Override
+        public List<Tensor> tensors() {
+            return Stream.concat(Stream.of(cond), uncond.stream()).toList();
+        }
+    }
+
+    private Features features(Order order, Given given, ProgressListener listener) {
+        var guided = !(order.guidance() instanceof Guidance.Off);
+        if (given.prompt().isPresent() && (!guided || given.negativePrompt().isPresent())) {
+            return new Features(placed(given.prompt().get()), given.negativePrompt().filter(_ -> guided).map(this::placed));
+        }
+        return text.orElseThrow().use(listener, encoder -> new Features(
+                placed(given.prompt().orElseGet(() -> encode(encoder, "prompt", order.recipe().prompt(), listener))),
+                guided ? Optional.of(placed(given.negativePrompt()
+                        .orElseGet(() -> encode(encoder, "negative prompt", order.recipe().negativePrompt(), listener))))
+                        : Optional.empty()));
+    }
+
+    /// Padding is encoded and seen like any other token, as CogVideoX was trained.
+    private Tensor encode(T5Encoder encoder, String what, String prompt, ProgressListener listener) {
+        listener.on(new Progress.Encoding(what));
+        var ids = parts.tokenizer().orElseThrow().fit(prompt, parts.network().maxTextSeqLength()).ids();
+        var features = encoder.forward(Tensor.of(Arrays.stream(ids).asLongStream().toArray(), 1, ids.length).to(options.device()));
+        checkCancelled(listener, "after reading the " + what);
+        return features;                                                                          // [1, L, D]
+    }
+
+    private Tensor placed(Tensor features) {
+        return features.to(options.device(), network.dtype());
+    }
+
+    // ---------------------------------------------------------------- where a run starts
+
+    /// @param x     the starting latents [1, T, C, H, W], float32
+    /// @param image latents of the first frame and zeros for the others, shaped like x
+    private record Start(Tensor x, Optional<Tensor> image) implements Tensors {
+        @Override
+        public List<Tensor> tensors() {
+            return Stream.concat(Stream.of(x), image.stream()).toList();
+        }
+    }
+
+    private Start start(Order order, Given given, Rng rng, ProgressListener listener) {
+        var image = order.image().map(picture -> encode("first frame", picture, rng, listener));
+        var video = order.video().map(clip -> encode("video", clip, rng, listener));
+        var shape = parts.latentShape(order.recipe());
+        var noise = given.noise().orElseGet(() -> rng.normal(shape)).to(options.device(), DType.FLOAT32);
+        var x = video.map(clean -> order.plan().start().noisy(padded(clean, shape[1]), noise)).orElseGet(() -> order.plan().fromNoise(noise));
+        return new Start(x, image.map(first -> followedByZeros(first, shape[1])));
+    }
+
+    /// Latents of a given clip, drawn from their posterior, at the scale the network knows.
+    private Tensor encode(String what, Frames clip, Rng rng, ProgressListener listener) {
+        return vae.use(listener, v -> {
+            listener.on(new Progress.Encoding(what));
+            var posterior = v.encode(clip.toTensor().to(options.device(), vae.dtype()), tiling(clip.width(), clip.height(), clip.count()));
+            var z = posterior.sample(rng.normal(posterior.mean().shape()).like(posterior.mean())).to(DType.FLOAT32);
+            var config = parts.vae();
+            // The 1.5 image-to-video models were trained on pictures divided by the scale instead.
+            var scale = clip.count() == 1 && config.invertScaleLatents() ? 1 / config.scalingFactor() : config.scalingFactor();
+            checkCancelled(listener, "after encoding the " + what);
+            return z.permute(0, 2, 1, 3, 4).times(scale);                                         // [1, T, C, H, W]
+        });
+    }
+
+    private static Tensor followedByZeros(Tensor first, long frames) {
+        return first.pad(0, 0, 0, 0, 0, 0, 0, 0, frames - 1);
+    }
+
+    private static Tensor padded(Tensor clean, long frames) {
+        var missing = frames - clean.size(1);
+        return missing == 0 ? clean : Tensor.cat(List.of(clean.narrow(1, 0, 1).repeat(1, missing, 1, 1, 1), clean), 1);
+    }
+
+    // ---------------------------------------------------------------- noise to latents
+
+    private Tensor sample(Order order, CogVideoXTransformer model, Features features, Start start, Rng rng, ProgressListener listener) {
+        var steps = order.plan().steps().size();
+        var done = new AtomicInteger();
+        listener.on(new Progress.Denoising(0, steps, start.x()));
+        Denoiser denoiser = (x, step) -> {
+            checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
+            return predict(order, model, features, start.image(), x, step);
+        };
+        return parts.sampler().sample(order.plan(), start.x(), denoiser, Noise.from(rng),
+                (_, x) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, x)));
+    }
+
+    /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with it
+    /// their rounding.
+    private Tensor predict(Order order, CogVideoXTransformer model, Features features, Optional<Tensor> image, Tensor x, Step step) {
+        var input = image.map(i -> Tensor.cat(List.of(x, i), 2)).orElse(x).to(network.dtype());
+        var guidance = order.guidance();
+        if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
+            return forward(model, input, step, features.cond());
+        }
+        var uncond = features.uncond().get();
+        if (inOneBatch(order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), features.cond().shape())) {
+            var both = forward(model, Tensor.cat(List.of(input, input), 0), step, Tensor.cat(List.of(uncond, features.cond()), 0)).chunk(2, 0);
+            return guidance.combine(both.get(1), both.get(0), step);
+        }
+        return guidance.combine(Scope.run(() -> forward(model, input, step, features.cond())),
+                Scope.run(() -> forward(model, input, step, uncond)), step);
+    }
+
+    private static Tensor forward(CogVideoXTransformer model, Tensor input, Step step, Tensor prompt) {
+        var device = input.device();
+        var timestep = Tensor.full(step.timestep(), DType.FLOAT32, device, input.size(0));
+        var ofs = model.config().ofsEmbedDim().map(_ -> Tensor.full(OFS, DType.FLOAT32, device, input.size(0)));
+        return model.forward(input, timestep, prompt, ofs).to(DType.FLOAT32);
+    }
+
+    private boolean inOneBatch(Recipe recipe, long textTokens) {
+        return switch (options.branches()) {
+            case TOGETHER -> true;
+            case APART -> false;
+            case AUTO -> Estimate.activations(parts.network(), textTokens
+                    + parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(), 2) < ONE_BATCH;
+        };
+    }
+
+    // ---------------------------------------------------------------- latents to frames
+
+    private void checkFits(Latents latents) {
+        var recipe = latents.recipe();
+        var expected = new long[] {1, parts.latentFrames(recipe.frames()), parts.vae().latentChannels(),
+            recipe.height() / parts.vae().strideXY(), recipe.width() / parts.vae().strideXY()};
+        if (!Arrays.equals(latents.values().shape(), expected)) {
+            throw new RequestException("%s cannot decode these latents of %s".formatted(name, recipe.model()), List.of(
+                    "they are %s; %d frames of %d x %d are %s here".formatted(Arrays.toString(latents.values().shape()), recipe.frames(),
+                            recipe.width(), recipe.height(), Arrays.toString(expected))));
+        }
+        if (!latents.values().isFinite()) {
+            throw new GenerationException("the latents to decode are not finite; make them again");
+        }
+    }
+
+    private Optional<CogVideoXVae.Tiling> tiling(Latents latents) {
+        return tiling(latents.recipe().width(), latents.recipe().height(), latents.recipe().frames());
+    }
+
+    private Optional<CogVideoXVae.Tiling> tiling(int width, int height, int frames) {
+        var tiles = switch (options.tiling()) {
+            case ALWAYS -> true;
+            case NEVER -> false;
+            case AUTO -> Estimate.activations(parts.vae(), width, height, parts.latentFrames(frames), vae.dtype()) > WHOLE_PICTURES;
+        };
+        return tiles ? Optional.of(CogVideoXVae.Tiling.published(parts.vae())) : Optional.empty();
+    }
+
+    /// A video of one colour is what overflow and broken weights look like after clamping.
+    private static final class FlatCheck {
+        private int colour = -1;
+        private boolean varied;
+
+        void look(Frames frames) {
+            colour = colour < 0 ? frames.pixel(0, 0, 0) : colour;
+            for (var f = 0; f < frames.count() && !varied; f++) {
+                for (var y = 0; y < frames.height() && !varied; y++) {
+                    for (var x = 0; x < frames.width() && !varied; x++) {
+                        varied = frames.pixel(f, x, y) != colour;
+                    }
+                }
+            }
+        }
+
+        void refuse(Recipe recipe) {
+            if (!varied) {
+                throw new GenerationException("every pixel of the %d frames has the colour #%06x, which is no video; another seed, fewer "
+                        .formatted(recipe.frames(), colour) + "guidance or another number type than %s may help".formatted(recipe.dtype()));
+            }
+        }
+    }
+
+    private static void checkCancelled(ProgressListener listener, String where) {
+        if (listener.isCancelled() || Thread.currentThread().isInterrupted()) {
+            throw new CancelledException(where);
+        }
+    }
+
+    // ---------------------------------------------------------------- before and after
+
+    /// What a request would take.
+    ///
+    /// @throws RequestException if the model cannot do this, with every reason
+    public Estimate estimate(Request request) {
+        return estimate(request, Given.nothing());
+    }
+
+    /// As [#estimate(Request)], with some of the inputs given instead of computed.
+    public Estimate estimate(Request request, Given given) {
+        var order = Order.of(request, given, parts, name, dtype());
+        var r = order.recipe();
+        long words = given.prompt().map(p -> p.size(1)).orElse((long) parts.network().maxTextSeqLength());
+        var tokens = words + parts.videoTokens(r.width(), r.height(), r.frames());
+        var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
+        var batch = branches == 2 && inOneBatch(r, words) ? 2 : 1;
+        var tile = tiling(r.width(), r.height(), r.frames());
+        var textPart = text.filter(_ -> given.prompt().isEmpty()).map(Part::estimate);
+
+        var reading = textPart.map(_ -> Estimate.activations(parts.text().orElseThrow(), words, text.orElseThrow().dtype())).orElse(0L);
+        var denoising = Estimate.activations(parts.network(), tokens, network.dtype(), batch);
+        var decoding = Estimate.activations(parts.vae(), tile.map(t -> Math.min(t.width(), r.width())).orElse(r.width()),
+                tile.map(t -> Math.min(t.height(), r.height())).orElse(r.height()), parts.latentFrames(r.frames()), vae.dtype());
+        var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), vae.estimate())).toList();
+        var activations = Math.max(reading, Math.max(denoising, decoding));
+        var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations
+                : Math.max(textPart.map(p -> p.bytes() + reading).orElse(0L),
+                        Math.max(network.estimate().bytes() + denoising, vae.estimate().bytes() + decoding));
+        return new Estimate(list, tokens, activations, peak,
+                textPart.map(_ -> branches * Estimate.encode(parts.text().orElseThrow(), words)).orElse(0.0),
+                (double) branches * order.plan().steps().size() * Estimate.forward(parts.network(), tokens),
+                Estimate.decode(parts.vae(), r.width(), r.height(), parts.latentFrames(r.frames())));
+    }
+
+    /// Frees the weights. No run may be under way.
+    @Override
+    public synchronized void close() {
+        text.ifPresent(Part::close);
+        network.close();
+        vae.close();
+    }
+}
