@@ -22,14 +22,14 @@ import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
 
 /// The recipe of the bundled model `models/mini`: an autoencoder, then latents of generated clips, then transformer and
-/// text encoder together, written as a folder in the published CogVideoX layout.
+/// text encoder together, then the decoder alone for sharper shapes; written as a folder in the published CogVideoX layout.
 ///
 /// Every stage keeps its own checkpoint in the run's folder; calling [#run] again continues where the last call stopped.
 ///
 /// @param clips training clips whose latents are kept
 /// @param heads attention heads of 64 channels of the transformer
 public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, int heads, int layers, int textWidth, int textLayers, int batch, int parts,
-        TrainingRun.Options denoiserOptions, long seed) {
+        TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, long seed) {
     private static final int TEXT_LENGTH = 32;
     private static final double BETA_START = 0.00085;
     private static final double BETA_END = 0.012;
@@ -40,25 +40,27 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
         return new MiniRecipe(VaeStage.mini(1), TrainingRun.Options.of(2800, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100), 6_000, 4, 6, 128, 2, 8, 4,
-                TrainingRun.Options.of(6000, 1e-3).workers(workers).saveEvery(250), 1);
+                TrainingRun.Options.of(6000, 1e-3).workers(workers).saveEvery(250),
+                TrainingRun.Options.of(1500, 1e-3).average(0.995).parts(4).workers(workers).saveEvery(100), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.
     public static MiniRecipe rehearsal() {
         var vae = VaeStage.mini(1);
         return new MiniRecipe(new VaeStage(vae.config(), 2, 1, vae.objects(), vae.divergence(), 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4, 1, 1, 32, 1, 2, 1,
-                TrainingRun.Options.of(4, 1e-3).saveEvery(2), 1);
+                TrainingRun.Options.of(4, 1e-3).saveEvery(2), TrainingRun.Options.of(3, 1e-3), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {
         var o = denoiserOptions;
         return new MiniRecipe(vae, vaeOptions, clips, heads, layers, textWidth, textLayers, batch, parts,
-                new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 4, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam()), seed);
+                new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 4, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam()),
+                decoderOptions, seed);
     }
 
     /// Hears of the stages in turn.
     public interface Listener {
-        /// A training step of the stage `vae` or `denoiser`.
+        /// A training step of the stage `vae`, `denoiser` or `decoder`.
         void onStep(String stage, TrainingRun.Progress progress);
 
         /// Clips encoded so far.
@@ -83,7 +85,9 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 var run = stage.train(folder.resolve("denoiser.safetensors"), latents, Tokenizers.read(folder.resolve("tokenizer")), denoiserOptions,
                         p -> listener.onStep("denoiser", p));
                 losses.put("denoiser", run.losses());
-                write(folder, stage, vaeRun.tensors(), run.averages());
+                var sharper = vae.refineDecoder(folder.resolve("decoder.safetensors"), vaeRun.tensors(), decoderOptions, p -> listener.onStep("decoder", p));
+                losses.put("decoder", sharper.losses());
+                write(folder, stage, sharper.tensors(), run.averages());
             }
             LossPlot.write(folder.resolve("losses.png"), losses);
             LossPlot.writeTable(folder.resolve("losses.csv"), losses);

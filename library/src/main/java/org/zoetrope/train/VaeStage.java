@@ -57,6 +57,46 @@ public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows
         return new Trained(new LinkedHashMap<>(run.averages()), run.losses());
     }
 
+    /// Trains the decoder on, with the encoder as it is, so that latents that a denoiser already learned stay valid.
+    ///
+    /// @param autoencoder tensors of both halves; its decoder is replaced in the result
+    public Trained refineDecoder(Path checkpoint, SequencedMap<String, Tensor> autoencoder, TrainingRun.Options options, TrainingRun.Listener listener) {
+        var tensors = new LinkedHashMap<String, Tensor>();
+        var decoder = new LinkedHashMap<String, Tensor>();
+        autoencoder.forEach((name, tensor) -> {
+            var own = name.startsWith("decoder.") ? tensor.copy() : tensor;
+            tensors.put(name, own);
+            if (own != tensor) {
+                decoder.put(name, own);
+            }
+        });
+        var vae = Weights.load(tensors, w -> new CogVideoXVae(config, w));
+        var run = new TrainingRun(checkpoint, decoder, options);
+        run.run((step, part) -> decoderLoss(vae, step, part), listener);
+        tensors.putAll(run.averages());
+        return new Trained(tensors, run.losses());
+    }
+
+    private Tensor decoderLoss(CogVideoXVae vae, int step, int part) {
+        var random = SplitMix64.of(~seed + part, step);
+        var video = batch(random, false, step % 2 == 1);
+        var rng = new Rng(random.nextLong());
+        return Torch.mixedPrecision(Device.CPU, () -> {
+            var latents = Torch.withoutGradients(() -> {
+                var posterior = vae.encode(video);
+                return posterior.sample(rng.normal(posterior.mean().shape())).to(DType.FLOAT32);
+            });
+            return reconstruction(vae.decode(latents), video);
+        });
+    }
+
+    private Tensor reconstruction(Tensor decoded, Tensor video) {
+        var error = decoded.to(DType.FLOAT32).minus(video);
+        // Squares pull hard where a colour is missing, absolute values keep edges sharp.
+        var pixels = error.abs().plus(error.square()).times(objectWeights(video)).mean();
+        return pixels.plus(differences(error, 3)).plus(differences(error, 4));
+    }
+
     private Tensor loss(CogVideoXVae vae, int step, int part) {
         var random = SplitMix64.of(seed + part, step);
         var video = batch(random, step < pictureSteps, step % WHOLE_EVERY == WHOLE_EVERY - 1);
@@ -65,11 +105,8 @@ public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows
             var posterior = vae.encode(video);
             var mean = posterior.mean().to(DType.FLOAT32);
             var sharp = new CogVideoXVae.Posterior(mean, posterior.logVariance().to(DType.FLOAT32));
-            var error = vae.decode(sharp.sample(rng.normal(mean.shape()))).to(DType.FLOAT32).minus(video);
-            // Squares pull hard where a colour is missing, absolute values keep edges sharp.
-            var pixels = error.abs().plus(error.square()).times(objectWeights(video)).mean();
-            var edges = differences(error, 3).plus(differences(error, 4));
-            return pixels.plus(edges).plus(sharp.divergence().mean().times(divergence / (mean.count() / (double) mean.size(0))));
+            var decoded = vae.decode(sharp.sample(rng.normal(mean.shape())));
+            return reconstruction(decoded, video).plus(sharp.divergence().mean().times(divergence / (mean.count() / (double) mean.size(0))));
         });
     }
 

@@ -39,7 +39,7 @@ class MiniRecipeTest {
     void aRehearsalWritesAFolderThatLoadsStrictlyAndRuns(@TempDir Path folder) {
         var quiet = new Quiet();
         var model = MiniRecipe.rehearsal().run(folder, quiet);
-        assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
+        assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4", "decoder1", "decoder2", "decoder3");
         assertThat(folder.resolve("losses.png")).isNotEmptyFile();
         try (var _ = Scope.open()) {
             var options = LoadOptions.to(DType.FLOAT32, Device.CPU);
