@@ -316,7 +316,8 @@ public sealed interface Grid {
                 placed[0] -= BELOW;
             }
             var timesteps = Arrays.stream(placed).map(s -> base.truncates()
-                    ? Math.floor(s * trainSteps) : precision.round(precision.round(s) * trainSteps)).toArray();
+                    ? Math.floor(s * trainSteps)
+                    : precision.round(precision.round(s) * trainSteps)).toArray();
             var all = Arrays.copyOf(placed, n + 1);
             all[n] = end == Final.ZERO ? 0 : placed[n - 1];
             return Plan.through(timesteps, levels(all, precision, Level::flow), 1);

@@ -86,7 +86,7 @@ public sealed interface Guidance {
                 yield matched.times(phi).plus(guided.times(1 - phi));
             }
             case Off() -> cond;
-            case ClassifierFree _, Dynamic _, Interval _, Oscillating _ -> uncond.plus(change.times(scale(step)));
+            case ClassifierFree _,Dynamic _,Interval _,Oscillating _ -> uncond.plus(change.times(scale(step)));
         };
     }
 
@@ -110,7 +110,7 @@ public sealed interface Guidance {
             }
             case Ramp(_, var last, _) -> last;
             case Oscillating(var high, var low, var highSteps) ->
-                    step.index() < highSteps || (step.index() - highSteps) % 2 == 1 ? high : low;
+                step.index() < highSteps || (step.index() - highSteps) % 2 == 1 ? high : low;
         };
     }
 

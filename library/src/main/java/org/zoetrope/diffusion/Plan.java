@@ -45,8 +45,8 @@ public record Plan(List<Step> steps, double initialNoiseScale) {
     /// @throws SamplingException if there is none
     public Step at(double timestep) {
         var near = 1e-5 * Math.max(1, Math.abs(timestep));
-        return steps.stream().filter(s -> Math.abs(s.timestep() - timestep) <= near).findFirst().orElseThrow(() ->
-                new SamplingException("this run of %d steps has no timestep %s; it has %s".formatted(
+        return steps.stream().filter(s -> Math.abs(s.timestep() - timestep) <= near).findFirst()
+                .orElseThrow(() -> new SamplingException("this run of %d steps has no timestep %s; it has %s".formatted(
                         steps.size(), timestep, timesteps())));
     }
 

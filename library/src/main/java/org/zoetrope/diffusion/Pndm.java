@@ -65,8 +65,9 @@ public record Pndm(NoiseSchedule schedule, Prediction prediction, Spacing spacin
             }
         }
         var total = calls.size();
-        return new Plan(calls.stream().map(c ->
-                new Step(c.index(), total, c.timestep(), c.at(), c.from(), c.to())).toList(), 1);
+        return new Plan(
+                calls.stream().map(c -> new Step(c.index(), total, c.timestep(), c.at(), c.from(), c.to())).toList(),
+                1);
     }
 
     private void add(List<Step> calls, int told, int from, int to) {

@@ -63,7 +63,8 @@ public sealed interface Sampler permits CogVideoXDpm, Ddim, DdimInverse, Ddpm, D
             var next = step(plan, state, prediction, noise);
             if (!next.x().isFinite()) {
                 throw new SamplingException("step %d of %d (timestep %s) gave latents that are not finite; "
-                        .formatted(step.index() + 1, step.total(), step.timestep()) + (prediction.isFinite()
+                        .formatted(step.index() + 1, step.total(), step.timestep())
+                        + (prediction.isFinite()
                                 ? "the prediction was finite, so the sampler's options do not fit the network"
                                 : "the prediction already was not, so look at the weights and the number type"));
             }

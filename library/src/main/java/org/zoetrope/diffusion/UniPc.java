@@ -141,7 +141,8 @@ public record UniPc(Grid grid, Prediction prediction, int order, boolean bh2, bo
         var mix = predictsClean
                 ? new Mix(to.noise().div(from.noise()).value(), to.signal().times(first).negate().value())
                 : new Mix(to.signal().div(from.signal()).value(), to.sigma() == 0
-                        ? -to.alpha() * from.sigma() / from.alpha() : to.noise().times(first).negate().value());
+                        ? -to.alpha() * from.sigma() / from.alpha()
+                        : to.noise().times(first).negate().value());
         var next = mix.of(z, m0);
         if (terms.isEmpty()) {
             return next;

@@ -43,10 +43,10 @@ import org.zoetrope.weights.ConfigMap;
 public final class SchedulerConfig {
     private static final Map<String, Prediction> PREDICTIONS = Map.of("epsilon", Prediction.epsilon(),
             "sample", Prediction.sample(), "v_prediction", Prediction.v());
-    private static final Map<String, Spacing> SPACINGS =
-            Map.of("linspace", Spacing.LINSPACE, "leading", Spacing.LEADING, "trailing", Spacing.TRAILING);
-    private static final Map<String, Grid.Final> FINALS =
-            Map.of("zero", Grid.Final.ZERO, "sigma_min", Grid.Final.SIGMA_MIN);
+    private static final Map<String, Spacing> SPACINGS = Map.of("linspace", Spacing.LINSPACE, "leading",
+            Spacing.LEADING, "trailing", Spacing.TRAILING);
+    private static final Map<String, Grid.Final> FINALS = Map.of("zero", Grid.Final.ZERO, "sigma_min",
+            Grid.Final.SIGMA_MIN);
     /// Multistep solvers take each other's names for a solver type, as the published classes do.
     private static final Map<String, DpmSolver.SolverType> DPM_SOLVERS = Map.of(
             "midpoint", DpmSolver.SolverType.MIDPOINT, "heun", DpmSolver.SolverType.HEUN,
@@ -97,8 +97,8 @@ public final class SchedulerConfig {
                 case "FlowMatchEulerDiscreteScheduler" -> flowMatchEuler();
                 default -> throw new ConfigException("no sampler is called " + name + "; there are those of DDPM, "
                         + "DDIM, DDIMInverse, CogVideoXDDIM, CogVideoXDPM, PNDM, LCM, EulerDiscrete, "
-                        + "EulerAncestralDiscrete, HeunDiscrete, DPMSolverMultistep, UniPCMultistep, EDMEuler, EDMDPMSolverMultistep and "
-                        + "FlowMatchEulerDiscrete");
+                        + "EulerAncestralDiscrete, HeunDiscrete, DPMSolverMultistep, UniPCMultistep, EDMEuler, "
+                        + "EDMDPMSolverMultistep and FlowMatchEulerDiscrete");
             };
         } catch (SamplingException e) {
             throw new ConfigException(name + ": " + e.getMessage(), e);
@@ -238,8 +238,9 @@ public final class SchedulerConfig {
             problems.add("final_sigmas_type \"sigma_min\" means the smallest sigma of the beta schedule, which "
                     + "use_flow_sigmas does not use; set it to \"zero\"");
         }
-        var grid = flow.on ? flow.grid : new Grid.Preserving(schedule, spacing, offset, sigmas, OptionalDouble.empty(),
-                OptionalDouble.empty(), end, lambdaMin, !cosine);
+        var grid = flow.on ? flow.grid
+                : new Grid.Preserving(schedule, spacing, offset, sigmas, OptionalDouble.empty(),
+                        OptionalDouble.empty(), end, lambdaMin, !cosine);
         return new DpmSolver(grid, prediction(flow.on), config.integer("solver_order", 2), algorithm,
                 choice("solver_type", "midpoint", DPM_SOLVERS), config.bool("lower_order_final", true),
                 config.bool("euler_at_final", false), thresholding());
@@ -296,7 +297,8 @@ public final class SchedulerConfig {
         leftovers("num_train_timesteps"); // the network is told the level itself
         return new Grid.Edm(config.number("sigma_min", 0.002), config.number("sigma_max", 80), config.number("rho", 7),
                 choice("sigma_schedule", "karras",
-                        Map.of("karras", SigmaSpacing.KARRAS, "exponential", SigmaSpacing.EXPONENTIAL)), end(),
+                        Map.of("karras", SigmaSpacing.KARRAS, "exponential", SigmaSpacing.EXPONENTIAL)),
+                end(),
                 placement);
     }
 

@@ -29,14 +29,14 @@ class SchedulerGoldenTest {
         }
     }
 
-    @ParameterizedTest @MethodSource("references")
+    @ParameterizedTest
+    @MethodSource("references")
     void aRunFollowsTheReference(String name) {
         Scope.run(() -> {
             var golden = Golden.open("schedulers/" + name);
             var sampler = sampler(golden, name);
             var plan = sampler.plan(golden.about().integer("num_inference_steps"));
-            Denoiser standIn = (x, step) ->
-                    x.times(3).sin().times(0.7).plus(x.times(0.3 * step.timestep() / 1000));
+            Denoiser standIn = (x, step) -> x.times(3).sin().times(0.7).plus(x.times(0.3 * step.timestep() / 1000));
 
             golden.assertClose(Tensor.of(floats(plan.timesteps()), plan.timesteps().size()), "timesteps");
             if (golden.has("out.sigmas")) {
@@ -68,7 +68,8 @@ class SchedulerGoldenTest {
     private static Sampler sampler(Golden golden, String name) {
         var sampler = SchedulerConfig.read(golden.folder());
         return name.equals("flow-euler-dynamic") && sampler instanceof FlowMatchEuler flow
-                ? FlowMatchEuler.of(flow.grid().withMu(0.8)) : sampler;
+                ? FlowMatchEuler.of(flow.grid().withMu(0.8))
+                : sampler;
     }
 
     private static Noise from(Iterator<Tensor> draws) {
