@@ -126,9 +126,21 @@ public final class CogVideoXVae {
 
     /// How large pictures are cut. Sizes are in pixels, overlaps are shares of a tile.
     public record Tiling(int height, int width, double overlapHeight, double overlapWidth) {
-        /// The published choice: tiles of half the native size, overlapping by a sixth and a fifth.
+        /// The published choice: tiles of half the native size, overlapping by a sixth and a fifth, here of whole latents.
         public static Tiling published(Config c) {
-            return new Tiling(c.sampleHeight / 2, c.sampleWidth / 2, 1 / 6.0, 1 / 5.0);
+            var height = c.sampleHeight / 2 / c.strideXY();
+            var width = c.sampleWidth / 2 / c.strideXY();
+            return new Tiling(height * c.strideXY(), width * c.strideXY(), wholeShare(height, 6), wholeShare(width, 5));
+        }
+
+        private static double wholeShare(int latents, int parts) {
+            return (double) Math.max(1, Math.round((float) latents / parts)) / latents;
+        }
+
+        /// The share of a tile that lies before its overlap with the next one, or in it, in whole latents or pixels. The
+        /// rounding of a share such as 1/6 must not cost one.
+        private static int of(int length, double share) {
+            return (int) (length * share + 1e-9);
         }
     }
 
@@ -235,8 +247,8 @@ public final class CogVideoXVae {
         return tiling.map(t -> {
             var height = t.height / config.strideXY();
             var width = t.width / config.strideXY();
-            return new Grid(height, width, (int) (height * (1 - t.overlapHeight)), (int) (width * (1 - t.overlapWidth)),
-                    (int) (t.height * t.overlapHeight), (int) (t.width * t.overlapWidth), t.height, t.width);
+            return new Grid(height, width, Tiling.of(height, 1 - t.overlapHeight), Tiling.of(width, 1 - t.overlapWidth),
+                    Tiling.of(t.height, t.overlapHeight), Tiling.of(t.width, t.overlapWidth), t.height, t.width);
         });
     }
 
@@ -244,8 +256,8 @@ public final class CogVideoXVae {
         return tiling.map(t -> {
             var height = t.height / config.strideXY();
             var width = t.width / config.strideXY();
-            return new Grid(t.height, t.width, (int) (t.height * (1 - t.overlapHeight)), (int) (t.width * (1 - t.overlapWidth)),
-                    (int) (height * t.overlapHeight), (int) (width * t.overlapWidth), height, width);
+            return new Grid(t.height, t.width, Tiling.of(t.height, 1 - t.overlapHeight), Tiling.of(t.width, 1 - t.overlapWidth),
+                    Tiling.of(height, t.overlapHeight), Tiling.of(width, t.overlapWidth), height, width);
         });
     }
 
@@ -253,6 +265,10 @@ public final class CogVideoXVae {
     private record Grid(int inHeight, int inWidth, int stepHeight, int stepWidth, int seamHeight, int seamWidth, int outHeight, int outWidth) {
         private Grid {
             require(stepHeight > 0 && stepWidth > 0, "tiles of %d x %d are too small for their overlap", inHeight, inWidth);
+            // Otherwise the tiles would not add up to the picture.
+            require((long) stepHeight * outHeight == (long) (outHeight - seamHeight) * inHeight && (long) stepWidth * outWidth == (long) (outWidth - seamWidth) * inWidth,
+                    "tiles of %d x %d do not overlap by whole latents: every %d x %d on the way in, seams of %d x %d on the way out",
+                    inHeight, inWidth, stepHeight, stepWidth, seamHeight, seamWidth);
         }
 
         private static int count(long size, int step) {

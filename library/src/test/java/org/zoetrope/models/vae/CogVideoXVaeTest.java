@@ -88,10 +88,10 @@ class CogVideoXVaeTest {
         var vae = load(Golden.open("components/cogvideox-vae"));
         var latents = new Rng(3).normal(1, 4, 9, 4, 4);
         var parts = new ArrayList<Tensor>();
-        vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25)), parts::add);
+        vae.decode(latents, Optional.of(new Tiling(16, 16, 0.5, 0.5)), parts::add);
         assertThat(parts.stream().mapToLong(p -> p.size(2)).toArray()).containsExactly(9, 8, 8, 8);
         assertThat(CogVideoXVae.decodeChunks(9)).isEqualTo(parts.size());
-        assertThat(Tensor.cat(parts, 2).toFloats()).isEqualTo(vae.decode(latents, Optional.of(new Tiling(16, 16, 0.25, 0.25))).toFloats());
+        assertThat(Tensor.cat(parts, 2).toFloats()).isEqualTo(vae.decode(latents, Optional.of(new Tiling(16, 16, 0.5, 0.5))).toFloats());
     }
 
     @Test
@@ -103,7 +103,26 @@ class CogVideoXVaeTest {
             chunk.close();
             live.add(Torch.liveObjects());
         });
-        assertThat(live.getLast()).isEqualTo(live.get(1));
+        assertThat(live.getLast()).isLessThanOrEqualTo(live.get(1)); // fewer where the garbage collector met leftovers of earlier tests
+    }
+
+    @Test
+    void publishedTilesOverlapByWholeLatents() {
+        var published = Tiling.published(CogVideoXVae.Config.defaults());
+        assertThat(published).isEqualTo(new Tiling(240, 360, 1 / 6.0, 1 / 5.0));
+        var small = Tiling.published(load(Golden.open("components/cogvideox-vae")).config());
+        assertThat(small.overlapHeight() * small.height() % 8).isZero();
+    }
+
+    /// The tiles of a small model do not divide by six and five.
+    @Test
+    void tilesAddUpToThePicture() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var tiling = Optional.of(Tiling.published(vae.config()));
+        assertThat(vae.decode(new Rng(3).normal(1, 4, 3, 7, 10), tiling).shape()).containsExactly(1, 3, 9, 56, 80);
+        assertThat(vae.encode(new Rng(3).normal(1, 3, 9, 56, 80), tiling).mean().shape()).containsExactly(1, 4, 3, 7, 10);
+        assertThatThrownBy(() -> vae.decode(Tensor.zeros(1, 4, 1, 9, 9), Optional.of(new Tiling(16, 16, 1 / 6.0, 1 / 5.0))))
+                .hasMessageContaining("do not overlap by whole latents");
     }
 
     @Test
