@@ -171,8 +171,8 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             }
             var dropped = parts.tokenizer().orElseThrow().fit(words, parts.network().maxTextSeqLength()).dropped();
             if (!dropped.isEmpty()) {
-                var text = "the %s is longer than the %d tokens this model reads; it does not read the last %d words: %s".formatted(
-                        what, parts.network().maxTextSeqLength(), dropped.size(), named(dropped));
+                var text = "the %s is longer than the %d tokens this model reads; it does not read the last %s: %s".formatted(
+                        what, parts.network().maxTextSeqLength(), dropped.size() == 1 ? "word" : dropped.size() + " words", named(dropped));
                 (r.strict() ? problems : notices).add(text);
             }
         }
