@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import org.zoetrope.diffusion.Level;
@@ -20,6 +21,7 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.Weights;
+import org.zoetrope.weights.WeightsException;
 
 /// Trains a CogVideoX transformer and its text encoder together: v-prediction with zero terminal SNR, one timestep from
 /// each of equal intervals across the batch (arXiv 2408.06072, section 3.4), and captions dropped with some probability
@@ -49,9 +51,17 @@ public record DenoiserStage(CogVideoXTransformer.Config transformer, T5Encoder.C
     }
 
     /// Trains, or continues, and returns the run with its averages, which belong to the scope open now.
-    public TrainingRun train(Path checkpoint, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options, TrainingRun.Listener listener) {
+    ///
+    /// @param start tensors to begin with instead of fresh ones, by name; empty for a beginning from scratch
+    /// @throws WeightsException if a parameter is missing from a start that is not empty
+    public TrainingRun train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
+            TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
         var networks = Networks.of(this, fresh);
+        if (!start.isEmpty()) {
+            fresh.tree().forEach((name, parameter) -> parameter.set(Optional.ofNullable(start.get(name))
+                    .orElseThrow(() -> new WeightsException("no tensor \"" + name + "\" to continue from; start from a model of the same recipe"))));
+        }
         var run = new TrainingRun(checkpoint, fresh.tree(), options.parts(parts));
         run.run((step, part) -> loss(networks, clips, tokenizer, step, part), listener);
         return run;

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import org.zoetrope.diffusion.Betas;
 import org.zoetrope.diffusion.NoiseSchedule;
@@ -18,6 +19,7 @@ import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
 
@@ -29,7 +31,7 @@ import org.zoetrope.weights.Weights;
 /// @param clips training clips whose latents are kept
 /// @param heads attention heads of 64 channels of the transformer
 public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, int heads, int layers, int textWidth, int textLayers, int batch, int parts,
-        TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, long seed) {
+        TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, Optional<Path> start, long seed) {
     private static final int TEXT_LENGTH = 32;
     private static final double BETA_START = 0.00085;
     private static final double BETA_END = 0.012;
@@ -41,21 +43,29 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     public static MiniRecipe bundled(int workers) {
         return new MiniRecipe(VaeStage.mini(1), TrainingRun.Options.of(2800, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100), 6_000, 4, 6, 128, 2, 8, 4,
                 TrainingRun.Options.of(6000, 1e-3).workers(workers).saveEvery(250),
-                TrainingRun.Options.of(1500, 1e-3).average(0.995).parts(4).workers(workers).saveEvery(100), 1);
+                TrainingRun.Options.of(1500, 1e-3).average(0.995).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.
     public static MiniRecipe rehearsal() {
         var vae = VaeStage.mini(1);
         return new MiniRecipe(new VaeStage(vae.config(), 2, 1, vae.objects(), vae.divergence(), 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4, 1, 1, 32, 1, 2, 1,
-                TrainingRun.Options.of(4, 1e-3).saveEvery(2), TrainingRun.Options.of(3, 1e-3), 1);
+                TrainingRun.Options.of(4, 1e-3).saveEvery(2), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {
         var o = denoiserOptions;
         return new MiniRecipe(vae, vaeOptions, clips, heads, layers, textWidth, textLayers, batch, parts,
                 new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 4, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam()),
-                decoderOptions, seed);
+                decoderOptions, start, seed);
+    }
+
+    /// The same recipe with the weights of a finished model as its beginning: its encoder stays as it is, the denoiser and
+    /// the decoder train on.
+    ///
+    /// @param model a folder that this recipe wrote
+    public MiniRecipe from(Path model) {
+        return new MiniRecipe(vae, vaeOptions, clips, heads, layers, textWidth, textLayers, batch, parts, denoiserOptions, decoderOptions, Optional.of(model), seed);
     }
 
     /// Hears of the stages in turn.
@@ -77,15 +87,19 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
             var vocabulary = Tokenizers.write(folder.resolve("tokenizer"), Captions.vocabulary(), TEXT_LENGTH);
             var losses = new LinkedHashMap<String, List<Double>>();
             try (var _ = Scope.open()) {
-                var vaeRun = vae.train(folder.resolve("vae.safetensors"), vaeOptions, p -> listener.onStep("vae", p));
-                losses.put("vae", vaeRun.losses());
-                var autoencoder = Weights.load(vaeRun.tensors(), w -> new CogVideoXVae(vae.config(), w));
+                var pixels = start.isPresent() ? stored(start.get().resolve("vae"), "") : trainVae(folder, losses, listener);
+                var autoencoder = Weights.load(pixels, w -> new CogVideoXVae(vae.config(), w));
                 var latents = LatentSet.prepare(folder, autoencoder, seed, clips, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
-                var stage = denoiser(vocabulary, latents.scalingFactor());
-                var run = stage.train(folder.resolve("denoiser.safetensors"), latents, Tokenizers.read(folder.resolve("tokenizer")), denoiserOptions,
+                var stage = denoiser(vocabulary, start.map(MiniRecipe::scalingFactor).orElseGet(latents::scalingFactor));
+                var beginning = new LinkedHashMap<String, Tensor>();
+                start.ifPresent(model -> {
+                    beginning.putAll(stored(model.resolve("transformer"), DenoiserStage.Networks.TRANSFORMER + "."));
+                    beginning.putAll(stored(model.resolve("text_encoder"), DenoiserStage.Networks.TEXT + "."));
+                });
+                var run = stage.train(folder.resolve("denoiser.safetensors"), beginning, latents, Tokenizers.read(folder.resolve("tokenizer")), denoiserOptions,
                         p -> listener.onStep("denoiser", p));
                 losses.put("denoiser", run.losses());
-                var sharper = vae.refineDecoder(folder.resolve("decoder.safetensors"), vaeRun.tensors(), decoderOptions, p -> listener.onStep("decoder", p));
+                var sharper = vae.refineDecoder(folder.resolve("decoder.safetensors"), pixels, decoderOptions, p -> listener.onStep("decoder", p));
                 losses.put("decoder", sharper.losses());
                 write(folder, stage, sharper.tensors(), run.averages());
             }
@@ -95,6 +109,26 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write to " + folder + ": " + e.getMessage(), e);
         }
+    }
+
+    private SequencedMap<String, Tensor> trainVae(Path folder, Map<String, List<Double>> losses, Listener listener) {
+        var run = vae.train(folder.resolve("vae.safetensors"), vaeOptions, p -> listener.onStep("vae", p));
+        losses.put("vae", run.losses());
+        return run.tensors();
+    }
+
+    private static SequencedMap<String, Tensor> stored(Path component, String prefix) {
+        var result = new LinkedHashMap<String, Tensor>();
+        for (var file : List.of("diffusion_pytorch_model.safetensors", "model.safetensors")) {
+            if (Files.exists(component.resolve(file))) {
+                SafetensorsFile.open(component.resolve(file)).tensors().forEach((name, tensor) -> result.put(prefix + name, tensor.to(DType.FLOAT32)));
+            }
+        }
+        return result;
+    }
+
+    private static double scalingFactor(Path model) {
+        return ConfigFile.read(model.resolve("vae/config.json"), CogVideoXVae.Config.class, "AutoencoderKLCogVideoX").scalingFactor();
     }
 
     private DenoiserStage denoiser(int vocabulary, double scale) {

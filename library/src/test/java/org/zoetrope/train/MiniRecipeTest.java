@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
@@ -18,6 +19,7 @@ import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.LoadOptions;
+import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.Weights;
 
 class MiniRecipeTest {
@@ -63,5 +65,23 @@ class MiniRecipeTest {
         var quiet = new Quiet();
         MiniRecipe.rehearsal().run(folder, quiet);
         assertThat(quiet.stages).containsExactly("latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
+    }
+
+    /// The encoder must stay what it was: the denoiser learned its latents.
+    @Test
+    void aFinishedModelTrainsOn(@TempDir Path folder) {
+        var model = MiniRecipe.rehearsal().run(folder.resolve("first"), new Quiet());
+        var quiet = new Quiet();
+        var next = MiniRecipe.rehearsal().from(model).run(folder.resolve("second"), quiet);
+        assertThat(quiet.stages).doesNotContain("vae1").contains("denoiser4", "decoder3");
+        try (var _ = Scope.open()) {
+            var before = SafetensorsFile.open(model.resolve("vae/diffusion_pytorch_model.safetensors")).tensors();
+            SafetensorsFile.open(next.resolve("vae/diffusion_pytorch_model.safetensors")).tensors().forEach((name, tensor) -> {
+                if (name.startsWith("encoder.")) {
+                    assertThat(tensor.toFloats()).as(name).isEqualTo(Objects.requireNonNull(before.get(name)).toFloats());
+                }
+            });
+        }
+        assertThat(next.resolve("vae/config.json")).hasSameTextualContentAs(model.resolve("vae/config.json"));
     }
 }
