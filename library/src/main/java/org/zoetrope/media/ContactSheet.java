@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Clips as rows of a picture, one frame beside the other, each row with its caption: for reports, and for looking at many
-/// samples at once.
+/// Clips as rows of a picture, one frame beside the other, each row with its caption: for reports, and for looking at
+/// many samples at once.
 public final class ContactSheet {
     private static final int MARGIN = 4;
     private static final int LABEL = 12; // points
@@ -53,8 +53,8 @@ public final class ContactSheet {
     /// @throws MediaException if there is no clip, the numbers of clips and captions differ, or no font is installed
     public static Frames strip(List<Frames> clips, List<String> captions, Layout layout) {
         if (clips.isEmpty() || clips.size() != captions.size()) {
-            throw new MediaException("a sheet needs one caption for each clip and at least one clip, found %d clips and "
-                    .formatted(clips.size()) + captions.size() + " captions");
+            throw new MediaException(("a sheet needs one caption for each clip and at least one clip, "
+                    + "found %d clips and %d captions").formatted(clips.size(), captions.size()));
         }
         var rows = new ArrayList<Row>();
         var width = 0;
@@ -67,7 +67,8 @@ public final class ContactSheet {
             var lines = labels == null || captions.get(i).isEmpty() ? List.<String>of()
                     : labels.lines(captions.get(i), width - 2 * MARGIN);
             rows.add(new Row(clips.get(i), lines));
-            height += (labels == null ? 0 : lines.size() * labels.height()) + clips.get(i).height() * layout.scale() + MARGIN;
+            height += (labels == null ? 0 : lines.size() * labels.height())
+                    + clips.get(i).height() * layout.scale() + MARGIN;
         }
         return paint(rows, labels, layout, width, height);
     }
@@ -133,7 +134,7 @@ public final class ContactSheet {
 
         private static MediaException noFont(@Nullable Throwable e) {
             var words = "captions need a font and none is installed"
-                    + "\n  fix    install one (Debian: apt-get install fontconfig fonts-dejavu-core), or leave captions out";
+                    + "\n  fix    install one (Debian: fontconfig and fonts-dejavu-core), or leave captions out";
             return e == null ? new MediaException(words) : new MediaException(words, e);
         }
 

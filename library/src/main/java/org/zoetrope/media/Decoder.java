@@ -90,8 +90,8 @@ final class Decoder implements AutoCloseable {
             var code = avformat_open_input(format, url, null, options); // frees the context when it fails
             if (code < 0) {
                 throw new MediaException(("%s is not a video that can be read, or it is incomplete: it begins with %s%s"
-                        + "%n  fix    check the file with a player; mp4, mkv, webm, gif, avi and mov are read").formatted(
-                        file, FileDoor.beginning(file), Ffmpeg.words().isEmpty() ? "" : " (" + Ffmpeg.words() + ")"));
+                        + "%n  fix    check the file with a player; mp4, mkv, webm, gif, avi and mov are read")
+                        .formatted(file, FileDoor.beginning(file), Ffmpeg.aside()));
             }
             return format;
         } finally {
@@ -111,8 +111,8 @@ final class Decoder implements AutoCloseable {
 
     private void checkLimits() {
         if (width() < 1 || height() < 1) {
-            throw new MediaException("%s states no size for its pictures; the file is damaged or incomplete%s".formatted(
-                    file, Ffmpeg.words().isEmpty() ? "" : " (" + Ffmpeg.words() + ")"));
+            throw new MediaException("%s states no size for its pictures; the file is damaged or incomplete%s"
+                    .formatted(file, Ffmpeg.aside()));
         }
         FileDoor.size(file, width(), height(), limits);
         if (stream.nb_frames() > 0) {
@@ -227,8 +227,8 @@ final class Decoder implements AutoCloseable {
     }
 
     private MediaException incomplete(String how) {
-        return new MediaException("%s is damaged or incomplete: %s%s%n  fix    copy or download the file again".formatted(
-                file, how, Ffmpeg.words().isEmpty() ? "" : " (" + Ffmpeg.words() + ")"));
+        return new MediaException("%s is damaged or incomplete: %s%s%n  fix    copy or download the file again"
+                .formatted(file, how, Ffmpeg.aside()));
     }
 
     private Timeline timeline(double[] times, double last) {
@@ -241,8 +241,8 @@ final class Decoder implements AutoCloseable {
         var id = stream.codecpar().codec_id();
         var decoder = avcodec_find_decoder(id);
         if (decoder == null || decoder.isNull()) {
-            throw new MediaException("%s is coded as %s, which this FFmpeg cannot decode; convert it to H.264 in mp4 first"
-                    .formatted(file, codecName()));
+            throw new MediaException(("%s is coded as %s, which this FFmpeg cannot decode"
+                    + "%n  fix    convert it to H.264 in mp4").formatted(file, codecName()));
         }
         codec = Ffmpeg.allocated(avcodec_alloc_context3(decoder), "a decoder");
         Ffmpeg.check(avcodec_parameters_to_context(codec, stream.codecpar()), "setting up the decoder", file);

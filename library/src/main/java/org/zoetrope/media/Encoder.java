@@ -145,8 +145,8 @@ final class Encoder implements AutoCloseable {
         }
         var options = dictionary(settings.codecOptions().getOrDefault(encoder.name().getString(), Map.of()));
         try {
-            Ffmpeg.check(avcodec_open2(codec, encoder, options), "opening the %s encoder for %d x %d at %s fps".formatted(
-                    encoder.name().getString(), like.width(), like.height(), like.fps()), file);
+            Ffmpeg.check(avcodec_open2(codec, encoder, options), "opening the %s encoder for %d x %d at %s fps"
+                    .formatted(encoder.name().getString(), like.width(), like.height(), like.fps()), file);
         } finally {
             av_dict_free(options);
         }

@@ -64,6 +64,11 @@ final class Ffmpeg {
         return String.join("; ", WORDS.get());
     }
 
+    /// The same in brackets behind a sentence.
+    static String aside() {
+        return WORDS.get().isEmpty() ? "" : " (" + words() + ")";
+    }
+
     /// Passes a return code of zero or more through.
     ///
     /// @throws MediaException naming what was being done, the file, and FFmpeg's reason

@@ -64,8 +64,9 @@ final class FileDoor {
     }
 
     private static MediaException exceeds(Path file, String found, String limit, String wither) {
-        return new MediaException("%s %s, the limit is %s%n  fix    cut or shrink the file, or raise the limit (Limits.%s)"
-                .formatted(file, found, limit, wither));
+        return new MediaException(("%s %s, the limit is %s"
+                + "%n  fix    cut or shrink the file, or raise the limit (Limits.%s)").formatted(
+                file, found, limit, wither));
     }
 
     /// @throws MediaException if this thread was asked to stop; the flag stays set for the caller

@@ -199,7 +199,8 @@ final class GifPalette {
             }
             return indices;
         }
-        var here = new float[(width + 2) * Frames.CHANNELS]; // errors waiting for this row, a column of margin each side
+        // errors waiting for this row, with a column of margin on each side
+        var here = new float[(width + 2) * Frames.CHANNELS];
         for (var i = 0; i < indices.length;) {
             var below = new float[here.length];
             for (var x = 0; x < width; x++, i++) {

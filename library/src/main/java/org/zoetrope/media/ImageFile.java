@@ -108,7 +108,8 @@ public final class ImageFile {
     static byte[] rgb(BufferedImage image) {
         int width = image.getWidth(), height = image.getHeight();
         var out = new byte[width * height * Frames.CHANNELS];
-        var grey = image.getRaster().getNumBands() <= 2 && image.getColorModel().getColorSpace().getNumComponents() == 1;
+        var grey = image.getRaster().getNumBands() <= 2
+                && image.getColorModel().getColorSpace().getNumComponents() == 1;
         // AWT takes grey for linear light and would brighten it: level 128 would come out as 188.
         var shift = grey ? Math.max(0, image.getColorModel().getComponentSize(0) - 8) : 0;
         for (int y = 0, at = 0; y < height; y++) {

@@ -15,8 +15,8 @@ public record Limits(long bytes, long pixels, int frames, Duration duration, lon
 
     public Limits {
         if (bytes < 1 || pixels < 1 || frames < 1 || duration.isNegative() || duration.isZero() || decodedBytes < 1) {
-            throw new MediaException("limits must be positive, found %d bytes, %d pixels, %d frames, %s, %d decoded bytes"
-                    .formatted(bytes, pixels, frames, duration, decodedBytes));
+            throw new MediaException(("limits must be positive, found %d bytes, %d pixels, %d frames, %s, "
+                    + "%d decoded bytes").formatted(bytes, pixels, frames, duration, decodedBytes));
         }
     }
 

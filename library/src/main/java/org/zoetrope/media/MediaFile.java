@@ -14,7 +14,8 @@ public final class MediaFile {
     /// What a file says about itself: format, size, rate, length, comment.
     ///
     /// @param file a video, a picture, or the name a PNG sequence was written under
-    /// @throws MediaException if there is no such file, it is no video, has no video stream, is damaged, or exceeds a limit
+    /// @throws MediaException if there is no such file, it is no video, has no video stream, is damaged, or exceeds
+    ///                        a limit
     public static MediaInfo inspect(Path file, Limits limits) {
         switch (FileDoor.extension(file)) {
             case "png", "jpg", "jpeg", "bmp" -> {
@@ -39,7 +40,7 @@ public final class MediaFile {
     /// A sequence of pictures, described by its first one.
     static MediaInfo inspect(Path first, int count, double fps) {
         var info = ImageFile.inspect(first, Limits.defaults());
-        return new MediaInfo(first, info.container(), info.codec(), info.width(), info.height(), fps, count, count / fps,
-                false, info.comment());
+        return new MediaInfo(first, info.container(), info.codec(), info.width(), info.height(), fps, count,
+                count / fps, false, info.comment());
     }
 }

@@ -76,8 +76,9 @@ final class PixelConverter implements AutoCloseable {
     static PixelConverter toRgb(AVFrame frame) {
         var left = frame.chroma_location() == AVCHROMA_LOC_LEFT || frame.chroma_location() == AVCHROMA_LOC_TOPLEFT;
         var top = frame.chroma_location() == AVCHROMA_LOC_TOPLEFT;
-        return new PixelConverter(frame.width(), frame.height(), frame.format(), AV_PIX_FMT_RGB24, matrix(frame.colorspace(), frame.height()),
-                frame.color_range() == AVCOL_RANGE_JPEG, true, left ? 0 : MIDDLE, top ? 0 : MIDDLE);
+        return new PixelConverter(frame.width(), frame.height(), frame.format(), AV_PIX_FMT_RGB24,
+                matrix(frame.colorspace(), frame.height()), frame.color_range() == AVCOL_RANGE_JPEG, true,
+                left ? 0 : MIDDLE, top ? 0 : MIDDLE);
     }
 
     /// From a decoded WebP picture to RGBA. WebP is BT.601 in limited range with chroma in the middle at every size,

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /// The names of a clip stored as numbered PNG pictures.
 ///
-/// `out/frame.png` stands for `out/frame-0000.png`, `out/frame-0001.png`, ...; a name with a counter of its own, such as
-/// `out/frame-%05d.png`, is taken as it is. Counting starts at 0.
+/// `out/frame.png` stands for `out/frame-0000.png`, `out/frame-0001.png`, ...; a name with a counter of its own, such
+/// as `out/frame-%05d.png`, is taken as it is. Counting starts at 0.
 record PngSequence(Path folder, String prefix, int digits, String suffix) {
     private static final Pattern COUNTER = Pattern.compile("(.*)%0?(\\d*)d(.*)");
     private static final int DIGITS = 4;
@@ -67,8 +67,9 @@ record PngSequence(Path folder, String prefix, int digits, String suffix) {
         }
         var left = files().stream().filter(f -> !targets.contains(f)).toList();
         if (!left.isEmpty()) {
-            throw new MediaException("%s holds %d pictures of another clip of this name, from %s on%n  fix    %s".formatted(
-                    folder, left.size(), left.getFirst().getFileName(), "remove them or choose another name"));
+            throw new MediaException(("%s holds %d pictures of another clip of this name, from %s on"
+                    + "%n  fix    remove them or choose another name").formatted(
+                    folder, left.size(), left.getFirst().getFileName()));
         }
         var part = SafeFile.folder(targets.getFirst()).resolve("." + UUID.randomUUID() + ".part");
         var parts = new ArrayList<Path>();

@@ -60,9 +60,11 @@ final class PngText {
         return texts;
     }
 
-    private static void put(Map<String, String> texts, byte[] png, int key, int keyEnd, int from, int end, Charset set) {
+    private static void put(Map<String, String> texts, byte[] png, int key, int keyEnd, int from, int end,
+            Charset set) {
         if (from <= end) {
-            texts.put(new String(png, key, keyEnd - key, StandardCharsets.ISO_8859_1), new String(png, from, end - from, set));
+            texts.put(new String(png, key, keyEnd - key, StandardCharsets.ISO_8859_1),
+                    new String(png, from, end - from, set));
         }
     }
 

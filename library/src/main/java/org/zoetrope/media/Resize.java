@@ -5,8 +5,8 @@ import java.util.List;
 
 /// Fits clips to the size, rate and length a model takes, and says what it changed.
 ///
-/// Each method returns a new clip and a list of sentences, empty if nothing had to be done, so that a caller can tell the
-/// user what became of the input.
+/// Each method returns a new clip and a list of sentences, empty if nothing had to be done, so that a caller can tell
+/// the user what became of the input.
 public final class Resize {
     private Resize() {}
 
@@ -49,8 +49,9 @@ public final class Resize {
             return new Result(frames, List.of());
         }
         if (width > frames.width() || height > frames.height()) {
-            throw new MediaException("a clip of %d x %d cannot be cropped to %d x %d; scale it (Resize.scaled, Resize.toFill)"
-                    .formatted(frames.width(), frames.height(), width, height));
+            throw new MediaException(("a clip of %d x %d cannot be cropped to %d x %d"
+                    + "%n  fix    scale it (Resize.scaled, Resize.toFill)").formatted(
+                    frames.width(), frames.height(), width, height));
         }
         int left = (frames.width() - width) / 2, top = (frames.height() - height) / 2;
         var images = frames.images().stream().map(image -> {
@@ -137,8 +138,8 @@ public final class Resize {
         }
     }
 
-    /// The clip at another rate and the same speed: output frame i shows the frame that is on screen in the middle of its
-    /// time, (i + 0.5) / fps. Frames are repeated or dropped, never mixed.
+    /// The clip at another rate and the same speed: output frame i shows the frame that is on screen in the middle of
+    /// its time, (i + 0.5) / fps. Frames are repeated or dropped, never mixed.
     public static Result atRate(Frames frames, double fps) {
         if (!Double.isFinite(fps) || fps <= 0) {
             throw new MediaException("a clip needs a positive number of frames per second, found " + fps);
@@ -156,19 +157,21 @@ public final class Resize {
                         number(fps))));
     }
 
-    /// The first `count` frames; a shorter clip is refused, because a model would take repeated frames for a still scene.
+    /// The first `count` frames; a shorter clip is refused, because a model would take repeated frames for a still
+    /// scene.
     ///
     /// @throws MediaException if the clip has fewer frames
     public static Result firstFrames(Frames frames, int count) {
         if (count < 1 || count > frames.count()) {
             throw new MediaException(("%d frames are wanted, the clip has %d (%s seconds at %s fps)"
-                    + "%n  fix    give a longer clip, ask for fewer frames, or raise its rate (Resize.atRate)").formatted(
-                    count, frames.count(), number(frames.duration()), number(frames.fps())));
+                    + "%n  fix    give a longer clip, ask for fewer frames, or raise its rate (Resize.atRate)")
+                    .formatted(count, frames.count(), number(frames.duration()), number(frames.fps())));
         }
         if (count == frames.count()) {
             return new Result(frames, List.of());
         }
-        return new Result(frames.slice(0, count), List.of("kept the first %d of %d frames".formatted(count, frames.count())));
+        return new Result(frames.slice(0, count),
+                List.of("kept the first %d of %d frames".formatted(count, frames.count())));
     }
 
     private static String number(double value) {

@@ -11,7 +11,8 @@ import java.util.UUID;
 import java.util.function.Consumer;
 
 /// Writes a file so that it is there whole or not at all: a hidden sibling is written, brought to the disk, checked and
-/// renamed. Whatever fails or interrupts on the way, the sibling is deleted and an older file of the name stays as it was.
+/// renamed. Whatever fails or interrupts on the way, the sibling is deleted and an older file of the name stays as it
+/// was.
 final class SafeFile {
     private SafeFile() {}
 
@@ -41,7 +42,8 @@ final class SafeFile {
             Files.createDirectories(folder);
         } catch (IOException e) {
             throw new MediaException(("cannot create the folder %s for %s: %s"
-                    + "%n  fix    choose a folder you may write to").formatted(folder, target.getFileName(), reason(e)), e);
+                    + "%n  fix    choose a folder you may write to").formatted(
+                    folder, target.getFileName(), reason(e)), e);
         }
         if (Files.isDirectory(target)) {
             throw new MediaException(target + " is a folder; give the name of a file in it");

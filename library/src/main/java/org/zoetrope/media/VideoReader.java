@@ -6,12 +6,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/// Reads clips: any video FFmpeg decodes (mp4, mkv, webm, gif, avi, mov, ...), animated WebP, numbered PNG pictures, and
-/// single pictures as clips of one frame.
+/// Reads clips: any video FFmpeg decodes (mp4, mkv, webm, gif, avi, mov, ...), animated WebP, numbered PNG pictures,
+/// and single pictures as clips of one frame.
 ///
-/// Colours follow the file's tags (BT.601, BT.709, BT.2020 matrix; limited or full range); HDR transfer curves, alpha and
-/// a camera's rotation note are not applied. Frames of a variable rate are resampled to their average rate: each output
-/// frame shows what was on screen in the middle of its time (`MediaFile.inspect` tells whether that happened).
+/// Colours follow the file's tags (BT.601, BT.709, BT.2020 matrix; limited or full range); HDR transfer curves, alpha
+/// and a camera's rotation note are not applied. Frames of a variable rate are resampled to their average rate: each
+/// output frame shows what was on screen in the middle of its time (`MediaFile.inspect` tells whether that happened).
 public final class VideoReader {
     private VideoReader() {}
 
@@ -20,11 +20,12 @@ public final class VideoReader {
         return read(file, Limits.defaults());
     }
 
-    /// Reads a clip. Limits are checked against what the file states before anything is decoded, and again while decoding.
+    /// Reads a clip. Limits are checked against what the file states before anything is decoded, and again while
+    /// decoding.
     ///
     /// @param file a video, a picture, or the name a PNG sequence was written under (`frame.png`, `frame-%04d.png`)
-    /// @throws MediaException if there is no such file, it is no video, has no video stream, is damaged or incomplete, or
-    ///                        exceeds a limit
+    /// @throws MediaException if there is no such file, it is no video, has no video stream, is damaged or
+    ///                        incomplete, or exceeds a limit
     public static Frames read(Path file, Limits limits) {
         return switch (FileDoor.extension(file)) {
             case "png" -> pictures(file, limits);
@@ -89,7 +90,8 @@ public final class VideoReader {
             return Double.parseDouble(rate == null ? "none" : rate);
         } catch (NumberFormatException e) {
             throw new MediaException(("%s does not say how many frames per second its clip has (text \"%s\")"
-                    + "%n  fix    name the rate: ImageFile.read(files, fps, limits)").formatted(first, ImageFile.RATE), e);
+                    + "%n  fix    name the rate: ImageFile.read(files, fps, limits)").formatted(
+                    first, ImageFile.RATE), e);
         }
     }
 }

@@ -29,8 +29,8 @@ import org.bytedeco.javacpp.PointerPointer;
 
 /// A WebP file taken apart into its RIFF chunks (WebP container specification): canvas, pictures with their times, XMP.
 ///
-/// FFmpeg decodes single WebP pictures but not animations, so the animation is laid out here and FFmpeg sees one picture
-/// at a time.
+/// FFmpeg decodes single WebP pictures but not animations, so the animation is laid out here and FFmpeg sees one
+/// picture at a time.
 ///
 /// @param pictures in the order of showing; a still file has one, shown for 0 milliseconds
 record WebpFile(Path file, int width, int height, List<Picture> pictures, Optional<String> comment) {
@@ -53,8 +53,10 @@ record WebpFile(Path file, int width, int height, List<Picture> pictures, Option
     /// @throws MediaException if the bytes are no complete WebP
     static WebpFile parse(byte[] bytes, Path file) {
         var in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        if (bytes.length < RIFF_HEADER + CHUNK_HEADER || !tag(bytes, 0).equals("RIFF") || !tag(bytes, 8).equals("WEBP")) {
-            throw new MediaException("%s is not a WebP file: it begins with %s".formatted(file, FileDoor.beginning(file)));
+        if (bytes.length < RIFF_HEADER + CHUNK_HEADER || !tag(bytes, 0).equals("RIFF")
+                || !tag(bytes, 8).equals("WEBP")) {
+            throw new MediaException("%s is not a WebP file: it begins with %s".formatted(
+                    file, FileDoor.beginning(file)));
         }
         var end = CHUNK_HEADER + (in.getInt(4) & 0xffffffffL);
         if (end > bytes.length) {

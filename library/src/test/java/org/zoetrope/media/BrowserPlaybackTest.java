@@ -123,7 +123,8 @@ class BrowserPlaybackTest {
         var said = new CompletableFuture<String>();
         var server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", exchange -> answer(exchange, page.getBytes(StandardCharsets.UTF_8), "text/html"));
-        server.createContext("/" + file.getFileName(), exchange -> answer(exchange, Files.readAllBytes(file), type(file)));
+        server.createContext("/" + file.getFileName(),
+                exchange -> answer(exchange, Files.readAllBytes(file), type(file)));
         server.createContext("/said", exchange -> {
             said.complete(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
             answer(exchange, new byte[0], "text/plain");

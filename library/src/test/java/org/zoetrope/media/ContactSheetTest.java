@@ -55,7 +55,8 @@ class ContactSheetTest {
     @Test
     void everyClipNeedsItsCaption() {
         var clip = Clips.shapes(8, 8, 2, 8);
-        assertThatThrownBy(() -> ContactSheet.strip(List.of(clip, clip), List.of("one"), ContactSheet.Layout.defaults()))
+        var layout = ContactSheet.Layout.defaults();
+        assertThatThrownBy(() -> ContactSheet.strip(List.of(clip, clip), List.of("one"), layout))
                 .isInstanceOf(MediaException.class).hasMessageContaining("2 clips and 1 captions");
         assertThatThrownBy(() -> ContactSheet.strip(List.of(), ContactSheet.Layout.defaults()))
                 .isInstanceOf(MediaException.class);

@@ -70,7 +70,8 @@ class ResizeTest {
         var fill = Resize.toFill(clip, 32, 32);
         assertThat(fill.frames().width()).isEqualTo(32);
         assertThat(fill.frames().height()).isEqualTo(32);
-        assertThat(fill.changes()).containsExactly("cropped 64 x 36 to its middle 36 x 36", "scaled 36 x 36 to 32 x 32");
+        assertThat(fill.changes()).containsExactly("cropped 64 x 36 to its middle 36 x 36",
+                "scaled 36 x 36 to 32 x 32");
         assertThat(Resize.toFill(clip, 64, 36).changes()).isEmpty();
         assertThat(Resize.toFill(clip, 64, 36).frames()).isSameAs(clip);
     }

@@ -40,8 +40,8 @@ class TimelineTest {
         assertThat(Timeline.of(rounded(20, 10, MILLISECOND), MILLISECOND, 90000, 0.1).fps()).isEqualTo(10);
     }
 
-    /// Shown from 0, 0.93, 1.1, 1.2 and 1.3 to 2 seconds: five frames in two seconds are 2.5 a second on average, and the
-    /// middles of the output frames lie at 0.2, 0.6, 1.0, 1.4 and 1.8.
+    /// Shown from 0, 0.93, 1.1, 1.2 and 1.3 to 2 seconds: five frames in two seconds are 2.5 a second on average, and
+    /// the middles of the output frames lie at 0.2, 0.6, 1.0, 1.4 and 1.8.
     @Test
     void aVariableRateIsReportedAndHeldOntoAConstantOne() {
         var timeline = Timeline.of(new double[] {0, 0.93, 1.1, 1.2, 1.3}, 1e-6, 0, 0.7);

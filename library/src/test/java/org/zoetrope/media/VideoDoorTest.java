@@ -162,7 +162,8 @@ class VideoDoorTest {
     @Test
     void whatAFormatCannotHoldIsRefusedWithAWayOut() {
         assertThatThrownBy(() -> VideoWriter.write(Clips.drifting(33, 24, 2, 8), folder.resolve("odd.mp4")))
-                .isInstanceOf(MediaException.class).hasMessageContaining("33 x 24").hasMessageContaining("crop to 32 x 24");
+                .isInstanceOf(MediaException.class).hasMessageContaining("33 x 24")
+                .hasMessageContaining("crop to 32 x 24");
         assertThatThrownBy(() -> VideoWriter.write(Clips.drifting(32, 24, 2, 60), folder.resolve("fast.gif")))
                 .isInstanceOf(MediaException.class).hasMessageContaining("50 frames per second, found 60");
         assertThatThrownBy(() -> VideoWriter.Options.defaults().withQuality(0)).isInstanceOf(MediaException.class);
@@ -252,9 +253,11 @@ class VideoDoorTest {
     @Test
     void picturesWithoutARateAskForOne() throws IOException {
         for (var i = 0; i < 3; i++) {
-            Files.write(folder.resolve("f-%04d.png".formatted(i)), ImageFile.png(ImageFile.image(CLIP.images().get(i), 64, 48)));
+            var picture = ImageFile.image(CLIP.images().get(i), 64, 48);
+            Files.write(folder.resolve("f-%04d.png".formatted(i)), ImageFile.png(picture));
         }
-        reading(folder.resolve("f.png")).hasMessageContaining("frames per second").hasMessageContaining("ImageFile.read");
+        reading(folder.resolve("f.png")).hasMessageContaining("frames per second")
+                .hasMessageContaining("ImageFile.read");
         var files = PngSequence.of(folder.resolve("f.png")).files();
         var clip = ImageFile.read(files, 12, Limits.defaults());
         assertThat(clip.fps()).isEqualTo(12);
