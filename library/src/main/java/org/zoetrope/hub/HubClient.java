@@ -100,7 +100,7 @@ final class HubClient implements AutoCloseable {
         var done = at;
         try (var stall = new Stall(in);
                 var out = Files.newOutputStream(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-                at > 0 ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING)) {
+                        at > 0 ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING)) {
             var buffer = new byte[1 << 16];
             for (var n = read(in, buffer); n >= 0; n = read(in, buffer)) {
                 done += n;
@@ -240,8 +240,10 @@ final class HubClient implements AutoCloseable {
         }
         throw switch (status) {
             case 401, 403 -> new HubException("%s may not be read (%d %s)%n  fix    set HF_TOKEN to a token of an "
-                    + "account that may read it%s", repository.name(), status, code, token.isPresent()
-                            ? "; the token that is set was not accepted" : " (none is set), or check the name");
+                    + "account that may read it%s", repository.name(), status, code,
+                    token.isPresent()
+                            ? "; the token that is set was not accepted"
+                            : " (none is set), or check the name");
             case 404 -> code.equals("RevisionNotFound")
                     ? new HubException("%s has no revision \"%s\"", repository.name(), repository.revision())
                     : new HubException("nothing at %s (404 %s)%n  fix    check the name; a private repository needs "

@@ -31,7 +31,8 @@ public record Pull(HubRepository repository, Path folder, Optional<String> token
     /// @param fetched files that came over the network
     /// @param kept    files that were already whole
     /// @param pickles files left behind because reading them can run code
-    public record Report(Path folder, String commit, List<HubFile> fetched, List<HubFile> kept, List<HubFile> pickles) {}
+    public record Report(Path folder, String commit, List<HubFile> fetched, List<HubFile> kept,
+            List<HubFile> pickles) {}
 
     public Pull {
         include = List.copyOf(include);
@@ -186,8 +187,9 @@ public record Pull(HubRepository repository, Path folder, Optional<String> token
     private void fetch(HubClient client, HubRepository commit, HubFile file, PullListener listener)
             throws IOException {
         var place = folder.resolve(file.path());
-        Files.createDirectories(place.toAbsolutePath().getParent());
-        if (!place.toAbsolutePath().getParent().toRealPath().startsWith(folder.toRealPath())) {
+        var within = place.resolveSibling("");
+        Files.createDirectories(within);
+        if (!within.toRealPath().startsWith(folder.toRealPath())) {
             throw new HubException("%s leads out of %s through a link; nothing was written there", place, folder);
         }
         var part = part(file);
@@ -228,6 +230,6 @@ public record Pull(HubRepository repository, Path folder, Optional<String> token
     }
 
     private static String reason(IOException e) {
-        return "%s (%s)".formatted(e.getClass().getSimpleName().replace("Exception", ""), e.getMessage());
+        return e.getClass().getSimpleName().replace("Exception", "") + " (" + e.getMessage() + ")";
     }
 }

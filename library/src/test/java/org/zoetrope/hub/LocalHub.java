@@ -130,11 +130,12 @@ final class LocalHub implements AutoCloseable {
         var mapper = new ObjectMapper();
         var list = mapper.createArrayNode();
         list.addObject().put("type", "directory").put("path", "folder").put("oid", "0".repeat(40)).put("size", 0);
-        var paths = new ArrayList<>(files.keySet());
-        var to = Math.min(paths.size(), from + Math.min(pageSize, paths.size()));
-        for (var path : paths.subList(from, to)) {
-            var file = files.get(path);
-            var entry = list.addObject().put("type", "file").put("path", path).put("size", file.bytes().length)
+        var all = new ArrayList<>(files.entrySet());
+        var to = Math.min(all.size(), from + Math.min(pageSize, all.size()));
+        for (var stored : all.subList(from, to)) {
+            var file = stored.getValue();
+            var entry = list.addObject().put("type", "file").put("path", stored.getKey())
+                    .put("size", file.bytes().length)
                     .put("oid", hash("SHA-1", ("blob " + file.bytes().length + "\0").getBytes(StandardCharsets.UTF_8),
                             file.bytes()));
             if (file.large()) {
@@ -142,7 +143,7 @@ final class LocalHub implements AutoCloseable {
                         .put("pointerSize", 134);
             }
         }
-        if (to < paths.size()) {
+        if (to < all.size()) {
             exchange.getResponseHeaders().set("Link", "<%s%s?recursive=true&cursor=%d>; rel=\"next\"".formatted(
                     address(), exchange.getRequestURI().getPath(), to));
         }
