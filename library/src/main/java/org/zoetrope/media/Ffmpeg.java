@@ -54,6 +54,10 @@ final class Ffmpeg {
 
     private Ffmpeg() {}
 
+    static String version() {
+        return "%s, %s".formatted(avutil.av_version_info().getString(), avutil.avutil_license().getString());
+    }
+
     /// Loads the native libraries and forgets what was said on this thread before.
     static void begin() {
         WORDS.get().clear();

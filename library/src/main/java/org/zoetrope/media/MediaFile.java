@@ -6,6 +6,11 @@ import java.nio.file.Path;
 public final class MediaFile {
     private MediaFile() {}
 
+    /// Version and licence of the FFmpeg that reads and writes.
+    public static String ffmpeg() {
+        return Ffmpeg.version();
+    }
+
     /// Inspects within `Limits.defaults()`.
     public static MediaInfo inspect(Path file) {
         return inspect(file, Limits.defaults());

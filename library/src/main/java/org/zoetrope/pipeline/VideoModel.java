@@ -132,6 +132,11 @@ public final class VideoModel implements AutoCloseable {
         return parts.defaults();
     }
 
+    /// The shape of text features, [1, L, D], for callers that have their own.
+    public long[] textShape() {
+        return new long[] {1, parts.network().maxTextSeqLength(), parts.network().textEmbedDim()};
+    }
+
     /// The number type the transformer and the autoencoder run in.
     public DType dtype() {
         return network.dtype();

@@ -28,6 +28,15 @@ public final class Torch {
         static void load() {}
     }
 
+    /// The version of libtorch and of the binding it came with, such as `2.10.0-1.5.13`.
+    public static String version() {
+        try {
+            return String.valueOf(Loader.getVersion("org.bytedeco", "pytorch"));
+        } catch (IOException _) {
+            return "unknown";
+        }
+    }
+
     /// The number of CUDA devices that libtorch can use.
     public static int cudaDevices() {
         load();
@@ -94,11 +103,6 @@ public final class Torch {
     /// Anonymous resident memory of this process in bytes: what it allocated, without mapped weight files.
     public static long residentBytes() {
         return statusBytes("RssAnon:");
-    }
-
-    /// Resident memory of this process in bytes that belongs to mapped files, such as weights.
-    public static long residentFileBytes() {
-        return statusBytes("RssFile:");
     }
 
     /// The largest resident memory this process ever had in bytes, mapped weight files included.
