@@ -1,6 +1,7 @@
 package org.zoetrope.house;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,12 +21,12 @@ public record Repository(Path root) {
                 .orElseThrow(() -> new IllegalStateException("run the tests from inside the repository"));
     }
 
-    /// Main and test sources of a module, in a fixed order.
-    public List<Path> sources(String module) {
-        try (var files = Files.walk(root.resolve(module).resolve("src"))) {
+    /// The sources below a folder, in a fixed order.
+    public List<Path> sources(String folder) {
+        try (var files = Files.walk(root.resolve(folder))) {
             return files.filter(file -> file.toString().endsWith(".java")).sorted().toList();
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -34,7 +35,7 @@ public record Repository(Path root) {
         try {
             return Files.readString(root.resolve(name));
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 }

@@ -28,6 +28,9 @@ final class SourceFormat {
     private static final String PREFIX = JavaCore.PLUGIN_ID + ".formatter.";
     private static final int KIND = CodeFormatter.K_COMPILATION_UNIT | CodeFormatter.F_INCLUDE_COMMENTS;
     private static final Pattern IMPORT = Pattern.compile("^import (static )?([\\w.]+?)\\.(\\w+|\\*);$");
+    /// Annotations that belong to the type behind them, or say little, and stay on its line.
+    private static final Pattern INLINE = Pattern.compile(
+            "(?m)^( *@(?:Nullable|TempDir|Mixin|Spec|ParentCommand))\\n +");
     private static final int PASSES = 4;
 
     private final CodeFormatter eclipse = ToolFactory.createCodeFormatter(options(), ToolFactory.M_FORMAT_EXISTING);
@@ -75,7 +78,8 @@ final class SourceFormat {
         } catch (BadLocationException e) {
             throw new IllegalStateException(e);
         }
-        return document.get();
+        // This release of the formatter drops the space between the patterns of a case.
+        return INLINE.matcher(document.get()).replaceAll("$1 ").replaceAll("(?<= _),(?=[A-Z])", ", ");
     }
 
     /// Static imports, a blank line, then the others, each sorted by name; those nobody uses are dropped.
@@ -137,8 +141,6 @@ final class SourceFormat {
         put(options, "do not insert",
                 "insert_space_after_opening_brace_in_array_initializer",
                 "insert_space_before_closing_brace_in_array_initializer",
-                "insert_new_line_after_annotation_on_field",
-                "insert_new_line_after_annotation_on_local_variable",
                 "insert_new_line_after_type_annotation");
         put(options, ONE_LINE_PRESERVE,
                 "keep_annotation_declaration_on_one_line",
@@ -156,10 +158,10 @@ final class SourceFormat {
                 "keep_code_block_on_one_line",
                 "keep_loop_body_block_on_one_line",
                 "keep_if_then_body_block_on_one_line");
-        put(options, "16", "alignment_for_resources_in_try");
+        put(options, "16", // wrap where necessary
+                "alignment_for_resources_in_try",
+                "alignment_for_arguments_in_annotation");
         put(options, "0",
-                "alignment_for_annotations_on_field",
-                "alignment_for_annotations_on_local_variable",
                 "blank_lines_before_member_type",
                 "blank_lines_before_method",
                 "blank_lines_before_abstract_method",

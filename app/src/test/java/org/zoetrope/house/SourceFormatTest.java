@@ -10,7 +10,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SourceFormatTest {
-    private static final List<String> MODULES = List.of("app");
+    private static final List<String> HELD = List.of("app/src", "library/src/main/java/org/zoetrope/hub",
+            "library/src/test/java/org/zoetrope/hub", "library/src/main/java/org/zoetrope/parity",
+            "library/src/test/java/org/zoetrope/parity");
     private static final boolean WRITE = Boolean.getBoolean("format.write");
 
     private final SourceFormat format = new SourceFormat();
@@ -20,8 +22,8 @@ class SourceFormatTest {
     void everySourceIsFormatted() throws IOException {
         var repository = Repository.find();
         var wrong = new ArrayList<String>();
-        for (var module : MODULES) {
-            for (var file : repository.sources(module)) {
+        for (var folder : HELD) {
+            for (var file : repository.sources(folder)) {
                 var name = repository.root().relativize(file);
                 var source = Files.readString(file);
                 var wanted = format.format(source);

@@ -1,0 +1,115 @@
+package org.zoetrope.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.zoetrope.eval.EvaluationReport;
+import org.zoetrope.media.ContactSheet;
+import org.zoetrope.media.Frames;
+import org.zoetrope.pipeline.CancelledException;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.Recipe;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.scenes.PromptCase;
+import org.zoetrope.scenes.Prompts;
+import org.zoetrope.scenes.Split;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/// Asks a model for clips of moving shapes and counts how many show what the words say.
+@Command(name = "evaluate", mixinStandardHelpOptions = true, sortOptions = false,
+        description = {
+                "Generate clips for drawn prompts and judge whether they show what the words say.",
+                "The judge is classical image analysis (colours, outlines, tracks) and knows nothing of the model. "
+                        + "Unseen prompts name combinations of colour, shape and motion that training never showed."},
+        footer = {"",
+                "Examples:",
+                "  zoetrope evaluate mini",
+                "  zoetrope evaluate runs/mini/model --prompts 20 --out runs/judged"})
+final class EvaluateCommand implements Callable<Integer> {
+    private static final int SHOWN = 24;
+
+    /// A kind of question and how many of it are asked.
+    private record Share(Split split, int objects, int count) {}
+
+    @Parameters(paramLabel = "MODEL", defaultValue = "mini",
+            description = "A model folder, or a bundled model's name.")
+    private String model;
+    @Option(names = "--out", paramLabel = "DIR", defaultValue = "evaluation",
+            description = "Folder for report.md, report.json and sheet.png (default: evaluation).")
+    private Path out;
+    @Option(names = "--prompts", paramLabel = "N", defaultValue = "200",
+            description = "Unseen prompts of one object (default: 200); half as many are seen ones, and a quarter each "
+                    + "name two objects, seen and unseen.")
+    private int prompts;
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
+            description = "Of prompts and clips (default: 1).")
+    private long seed;
+    @Mixin private RequestOptions request;
+    @Mixin private ModelOptions options;
+    @ParentCommand private Zoetrope zoetrope;
+
+    @Override
+    public Integer call() throws IOException {
+        if (prompts < 1) {
+            throw new UsageException("%d prompts; give 1 or more", prompts);
+        }
+        var cases = cases();
+        try (var opened = options.open(Installation.find(), model)) {
+            Files.createDirectories(out);
+            var clips = clips(opened, cases);
+            var report = EvaluationReport.of(cases, clips);
+            var table = title(opened) + "\n" + report.markdown();
+            Files.writeString(out.resolve("report.md"), table);
+            Files.writeString(out.resolve("report.json"), report.json());
+            var shown = Math.min(SHOWN, cases.size());
+            new EvaluationReport(report.entries().subList(0, shown)).writeSheet(clips.subList(0, shown),
+                    ContactSheet.Layout.defaults(), out.resolve("sheet.png"));
+            zoetrope.terminal().result("%s%nwrote %s, report.json and sheet.png", table, out.resolve("report.md"));
+        }
+        return 0;
+    }
+
+    /// The unseen prompts of one object come first.
+    private List<PromptCase> cases() {
+        return Stream.of(new Share(Split.HELD_OUT, 1, prompts), new Share(Split.TRAIN, 1, prompts / 2),
+                new Share(Split.HELD_OUT, 2, prompts / 4), new Share(Split.TRAIN, 2, prompts / 4))
+                .flatMap(share -> Prompts.draw(seed, share.count(), share.split(), share.objects()).stream())
+                .toList();
+    }
+
+    /// Clip i is made with the seed + i, so that any one of them can be made again alone.
+    private List<Frames> clips(VideoModel opened, List<PromptCase> cases) {
+        var clips = new ArrayList<Frames>();
+        try (var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
+            stages.count("generate", 0, cases.size(), "clips");
+            for (var asked : cases) {
+                if (stages.isCancelled()) {
+                    throw new CancelledException("after %d of %d clips".formatted(clips.size(), cases.size()));
+                }
+                var wanted = request.on(Request.of(asked.caption().text())).seed(seed + clips.size());
+                clips.add(opened.generate(wanted, ProgressListener.none()).frames());
+                stages.count("generate", clips.size(), cases.size(), "clips");
+            }
+        }
+        return clips;
+    }
+
+    private String title(VideoModel opened) {
+        var d = opened.defaults();
+        var asked = request.on(Request.of(""));
+        return String.format(Locale.ROOT, "%s, %d steps, guidance %s, seed %d, %s, zoetrope %s%n", opened.name(),
+                asked.steps().orElse(d.steps()), asked.guidance().map(Object::toString)
+                        .orElse(String.valueOf(d.guidanceScale())),
+                seed, options.decision(opened), Recipe.VERSION);
+    }
+}

@@ -1,0 +1,286 @@
+package org.zoetrope.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.MediaException;
+import org.zoetrope.media.MediaInfo;
+import org.zoetrope.media.VideoReader;
+import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.Estimate;
+import org.zoetrope.pipeline.Latents;
+import org.zoetrope.pipeline.Recipe;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.VideoModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/// A prompt becomes a video.
+@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false, showDefaultValues = false,
+        description = "Make a video that shows what a prompt says.",
+        footer = {"", "Examples:",
+                "  zoetrope generate \"a red circle moves right\"",
+                "  zoetrope generate \"a blue square grows\" -o square.gif --seed 7",
+                "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --frames 17 --size 480x320 --steps 20",
+                "  zoetrope generate \"waves\" --model CogVideoX-5b-I2V --init-image boat.png"})
+final class GenerateCommand implements Callable<Integer> {
+    private static final int NAME_LENGTH = 48;
+
+    @Parameters(paramLabel = "PROMPT", arity = "0..*",
+            description = "What to show.")
+    private List<String> words = new ArrayList<>();
+    @Option(names = {"-o", "--output"}, paramLabel = "FILE",
+            description = "Where to write: .mp4, .webm, .mkv, .gif, .webp or .png (default: the prompt's words, .mp4).")
+    private Optional<Path> output;
+    @Option(names = {"-m", "--model"}, paramLabel = "DIR", defaultValue = "mini",
+            description = "A model folder as published, or the name of a bundled one (default: mini).")
+    private String model;
+    @Option(names = "--negative", paramLabel = "TEXT", defaultValue = "",
+            description = "What to stay away from.")
+    private String negative;
+    @Option(names = "--seed", paramLabel = "N",
+            description = "The same seed and request give the same video.")
+    private Optional<Long> seed;
+    @Mixin private RequestOptions request;
+    @Option(names = "--fps", paramLabel = "N",
+            description = "Frames per second of the file (default: the model's).")
+    private Optional<Double> fps;
+    @Option(names = "--init-image", paramLabel = "FILE",
+            description = "The first frame, for image-to-video models.")
+    private Optional<Path> initImage;
+    @Option(names = "--init-video", paramLabel = "FILE",
+            description = "A clip to start from.")
+    private Optional<Path> initVideo;
+    @Option(names = "--strength", paramLabel = "0..1",
+            description = "How much of the clip to start from is given up (default: 0.8).")
+    private Optional<Double> strength;
+    @Option(names = "--strict",
+            description = "Refuse a prompt that is longer than the model reads.")
+    private boolean strict;
+    @Mixin private ModelOptions options;
+    @Option(names = "--quality", paramLabel = "1..100", defaultValue = "90",
+            description = "Quality of lossy formats (default: 90).")
+    private int quality;
+    @Option(names = "--no-metadata",
+            description = "Do not store the recipe (prompt, seed, settings) in the file.")
+    private boolean anonymous;
+    @Option(names = "--latents", paramLabel = "FILE",
+            description = "Keep the result of denoising here (default: beside the output, until it is decoded).")
+    private Optional<Path> latentsFile;
+    @Option(names = "--resume",
+            description = "Decode what an earlier run denoised, instead of denoising again.")
+    private boolean resume;
+    @Option(names = {"-q", "--quiet"},
+            description = "Print the name of the written file and nothing else.")
+    private boolean quiet;
+    @ParentCommand private Zoetrope zoetrope;
+
+    @Override
+    public Integer call() throws IOException {
+        var prompt = String.join(" ", words);
+        if (words.isEmpty() && !resume) {
+            throw new UsageException(
+                    "no prompt given; say what to show: zoetrope generate \"a red circle moves right\"");
+        }
+        if (quality < 1 || quality > 100) {
+            throw new UsageException("a quality of %d; give 1 (smallest file) to 100", quality);
+        }
+        var start = System.nanoTime();
+        var target = output.orElseGet(() -> unusedName(Path.of(""), prompt));
+        var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
+        try (var opened = options.open(Installation.find(), model);
+                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
+            tell("model     %s, %s", opened.name(), options.decision(opened));
+            try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {
+                var info = finished(opened, latents, target, kept, stages);
+                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, described(info),
+                        Terminal.duration((System.nanoTime() - start) / 1e9));
+            }
+        }
+        return 0;
+    }
+
+    // ---------------------------------------------------------------- from the words to the latents
+
+    private Latents denoised(VideoModel opened, String prompt, Path target, Path kept, Stages stages) {
+        var wanted = requested(prompt);
+        var estimate = opened.estimate(wanted);
+        var defaults = opened.defaults();
+        requireWritable(target, wanted.width().orElse(defaults.width()), wanted.height().orElse(defaults.height()),
+                wanted.fps().or(() -> wanted.initVideo().map(Frames::fps)).orElse(defaults.fps()));
+        requireWritable(kept);
+        announce(opened, wanted, estimate);
+        return opened.denoise(wanted, stages);
+    }
+
+    /// Says before a long run what would stop its result from being written.
+    private static void requireWritable(Path target, int width, int height, double fps) {
+        try {
+            VideoWriter.check(target, width, height, fps);
+        } catch (MediaException e) {
+            throw new UsageException(e);
+        }
+        requireWritable(target);
+    }
+
+    /// Permissions promise much that a file system then refuses; writing something is the only proof.
+    private static void requireWritable(Path file) {
+        var folder = Optional.ofNullable(file.toAbsolutePath().getParent()).orElse(file.toAbsolutePath());
+        try {
+            Files.createDirectories(folder);
+            Files.delete(Files.createTempFile(folder, ".zoetrope", ".tmp"));
+        } catch (IOException e) {
+            throw new UsageException("cannot write to %s (%s)%n  fix    choose a folder you may write to, with -o",
+                    folder, e.getClass().getSimpleName().replace("Exception", ""));
+        }
+    }
+
+    private Request requested(String prompt) {
+        var wanted = request.on(Request.of(prompt)).negativePrompt(negative).strict(strict)
+                .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
+        if (fps.isPresent()) {
+            wanted = wanted.fps(fps.get());
+        }
+        if (initImage.isPresent()) {
+            wanted = wanted.initImage(given(initImage.get()));
+        }
+        if (initVideo.isPresent()) {
+            wanted = wanted.initVideo(given(initVideo.get()));
+        }
+        return strength.isPresent() ? wanted.strength(strength.get()) : wanted;
+    }
+
+    private static Frames given(Path file) {
+        try {
+            return VideoReader.read(file);
+        } catch (MediaException e) {
+            throw new UsageException(e);
+        }
+    }
+
+    private void announce(VideoModel opened, Request wanted, Estimate estimate) {
+        if (quiet) {
+            return;
+        }
+        var d = opened.defaults();
+        tell("request   %d frames of %d x %d, %d steps, seed %d; about %s of memory and at least %s",
+                wanted.frames().orElse(d.frames()), wanted.width().orElse(d.width()),
+                wanted.height().orElse(d.height()), wanted.steps().orElse(d.steps()), wanted.seed().orElseThrow(),
+                Terminal.bytes(estimate.peakBytes()), Terminal.duration(
+                        Speed.measure(opened.dtype(), options.device()).seconds(estimate)));
+    }
+
+    // ---------------------------------------------------------------- from the latents to the file
+
+    /// Latents of an earlier run, if what is asked now is what was asked then.
+    private Latents resumed(VideoModel opened, Path kept) {
+        if (!Files.isRegularFile(kept)) {
+            throw new UsageException("nothing to resume: there is no %s%n"
+                    + "  fix    give the output (-o) of the run that was stopped, or run without --resume", kept);
+        }
+        var latents = Latents.load(kept);
+        var differences = differences(opened, latents.recipe());
+        if (!differences.isEmpty()) {
+            latents.close();
+            throw new UsageException(
+                    "%s is of another request:%n  %s%n  fix    leave these options out, or run without "
+                            + "--resume",
+                    kept, String.join("\n  ", differences));
+        }
+        tell("resume    \"%s\", seed %d, from %s", latents.recipe().prompt(), latents.recipe().seed(), kept);
+        return fps.isEmpty() ? latents
+                : new Latents(latents.values(), latents.recipe().fps(fps.get()), latents.notices());
+    }
+
+    private List<String> differences(VideoModel opened, Recipe then) {
+        var wanted = request.on(Request.of(String.join(" ", words)));
+        var differences = new ArrayList<String>();
+        differs(differences, "model", Optional.of(opened.name()), then.model());
+        differs(differences, "prompt", words.isEmpty() ? Optional.empty() : Optional.of(wanted.prompt()),
+                then.prompt());
+        differs(differences, "seed", seed, then.seed());
+        differs(differences, "width", wanted.width(), then.width());
+        differs(differences, "height", wanted.height(), then.height());
+        differs(differences, "frames", wanted.frames(), then.frames());
+        differs(differences, "steps", wanted.steps(), then.steps());
+        differs(differences, "guidance", wanted.guidance().map(Object::toString), then.guidance());
+        return differences;
+    }
+
+    private static <T> void differs(List<String> differences, String what, Optional<T> now, T then) {
+        now.filter(value -> !value.equals(then)).ifPresent(value -> differences.add(
+                "%s %s now, %s then".formatted(what, value, then)));
+    }
+
+    /// Decodes and writes. The latents stay on the disk until the file is there, so that nothing long is done twice.
+    private MediaInfo finished(VideoModel opened, Latents latents, Path target, Path kept, Stages stages)
+            throws IOException {
+        var recipe = latents.recipe();
+        requireWritable(target, recipe.width(), recipe.height(), recipe.fps());
+        if (!resume) {
+            latents.save(kept);
+        }
+        try {
+            var video = opened.decode(latents, stages);
+            stages.enter("write", String.valueOf(target.getFileName()));
+            zoetrope.interruption().disposable(false);
+            var how = VideoWriter.Options.defaults().withQuality(quality);
+            var info = VideoWriter.write(video.frames(), target,
+                    anonymous ? how : how.withComment(video.recipe().toJson()));
+            stages.close();
+            if (latentsFile.isEmpty()) {
+                Files.deleteIfExists(kept);
+            }
+            return info;
+        } catch (RuntimeException e) {
+            stages.close();
+            tell("note      the denoised latents are in %s; the same command with --resume goes on from there", kept);
+            throw e;
+        } finally {
+            zoetrope.interruption().disposable(true);
+        }
+    }
+
+    private static String described(MediaInfo info) {
+        var bytes = size(info.path());
+        return info.frameCount() == 1 ? "a picture of %d x %d, %s".formatted(info.width(), info.height(), bytes)
+                : String.format(Locale.ROOT, "%d frames of %d x %d, %.1f s, %s", info.frameCount(), info.width(),
+                        info.height(), info.frameCount() / info.fps(), bytes);
+    }
+
+    private static String size(Path file) {
+        try {
+            return Terminal.bytes(Files.size(file));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// The prompt's words as the name of a file that is not there yet.
+    static Path unusedName(Path folder, String prompt) {
+        var slug = prompt.toLowerCase(Locale.ROOT).replaceAll("[^\\p{L}\\p{N}]+", "-").replaceAll("^-|-$", "");
+        var name = slug.isEmpty() ? "video" : slug.substring(0, Math.min(slug.length(), NAME_LENGTH));
+        var file = folder.resolve(name + ".mp4");
+        for (var i = 2; Files.exists(file); i++) {
+            file = folder.resolve("%s-%d.mp4".formatted(name, i));
+        }
+        return file;
+    }
+
+    private void tell(String format, Object... values) {
+        if (!quiet) {
+            zoetrope.terminal().tell(format, values);
+        }
+    }
+}
