@@ -323,7 +323,13 @@ public final class Weights {
         }
 
         private Tensor place(Tensor tensor, DType wanted) {
-            return tensor.dtype() == wanted && device.kind() == Device.Kind.CPU ? tensor : tensor.to(device, wanted);
+            if (tensor.dtype() == wanted && device.kind() == Device.Kind.CPU) {
+                return tensor;
+            }
+            var placed = tensor.to(device, wanted);
+            // Without this a converted model is resident twice: as it is stored, and as it is used.
+            tensor.pageOut();
+            return placed;
         }
 
         @Override

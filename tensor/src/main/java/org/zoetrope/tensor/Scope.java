@@ -57,6 +57,15 @@ public final class Scope implements AutoCloseable {
         return tensors;
     }
 
+    /// Takes a tensor out of its scope. Whoever holds it closes it; meant for state that outlives the steps of a loop, such
+    /// as the feature caches of a streamed autoencoder.
+    public static Tensor disown(Tensor tensor) {
+        if (tensor.owner != null) {
+            tensor.moveTo(tensor.owner, null);
+        }
+        return tensor;
+    }
+
     /// Runs the body in a scope of its own and keeps its result, which is a [Tensor], a [Tensors], a list of them, or
     /// a value without tensors.
     public static <T extends @Nullable Object> T run(Supplier<T> body) {

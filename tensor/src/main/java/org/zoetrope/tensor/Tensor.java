@@ -229,6 +229,14 @@ public final class Tensor {
         }
     }
 
+    /// Says that the elements are not needed for now: pages of a mapped file leave resident memory and are read again when
+    /// they are touched. Contents never change. Does nothing for memory that is not contiguous on the CPU.
+    public void pageOut() {
+        if (handle.is_cpu() && handle.is_contiguous() && count() > 0) {
+            Pages.out(memory());
+        }
+    }
+
     /// The elements in memory order, converted to float32.
     public float[] toFloats() {
         try (var _ = Scope.open()) {

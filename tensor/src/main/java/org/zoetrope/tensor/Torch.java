@@ -105,6 +105,11 @@ public final class Torch {
         return statusBytes("RssAnon:");
     }
 
+    /// Resident memory of this process in bytes that belongs to mapped files, such as weights.
+    public static long residentFileBytes() {
+        return statusBytes("RssFile:");
+    }
+
     /// The largest resident memory this process ever had in bytes, mapped weight files included.
     public static long peakResidentBytes() {
         return statusBytes("VmHWM:");

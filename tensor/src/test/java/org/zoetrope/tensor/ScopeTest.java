@@ -89,6 +89,14 @@ class ScopeTest {
     }
 
     @Test
+    void aDisownedTensorLivesUntilItsHolderClosesIt() {
+        var tensor = Scope.run(() -> Scope.disown(Tensor.ones(2)));
+        assertThat(tensor.toFloats()).containsExactly(1, 1);
+        tensor.close();
+        assertThat(tensor.isClosed()).isTrue();
+    }
+
+    @Test
     void scopesCloseInReverseOrder() {
         var outer = Scope.open();
         try (var _ = Scope.open()) {

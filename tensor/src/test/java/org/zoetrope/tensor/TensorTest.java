@@ -7,6 +7,7 @@ import static org.zoetrope.tensor.Axis.axis;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -125,6 +126,24 @@ class TensorTest {
         assertThat(mapped.narrow(0, 4, 4).toBytes()).containsExactly(5, 6, 7, 8);
         mapped.zeroInPlace();
         assertThat(Files.readAllBytes(file)).containsExactly(1, 2, 3, 4, 5, 6, 7, 8);
+    }
+
+    @Test
+    void pagesSentOutComeBackUnchanged(@TempDir Path folder) throws Exception {
+        var file = folder.resolve("data");
+        var bytes = new byte[1 << 24];
+        new Random(1).nextBytes(bytes);
+        Files.write(file, bytes);
+        var mapped = Tensor.mapFile(file, bytes.length);
+        assertThat(mapped.toBytes()).isEqualTo(bytes);
+        var before = Torch.residentFileBytes();
+        mapped.pageOut();
+        assertThat(before - Torch.residentFileBytes()).isGreaterThan(bytes.length / 2);
+        assertThat(mapped.toBytes()).isEqualTo(bytes);
+        // Memory of our own has no file to come back from: the advice must leave it alone.
+        var own = Tensor.of(bytes, bytes.length);
+        own.pageOut();
+        assertThat(own.toBytes()).isEqualTo(bytes);
     }
 
     @Test

@@ -227,20 +227,23 @@ public final class CogVideoXVae {
         var grid = wanted.filter(g -> input.size(3) > g.inHeight || input.size(4) > g.inWidth);
         var caches = Collections.nCopies(grid.map(g -> g.tiles(input)).orElse(1), FeatureCache.start());
         var start = 0L;
-        for (var length : chunks(input.size(2), size)) {
-            var before = caches;
-            Tensor result;
-            try (var scope = Scope.open()) {
-                var part = input.narrow(2, start, length);
-                caches = before.stream().map(FeatureCache::next).toList();
-                result = scope.keep(grid.isPresent() ? grid.get().apply(part, caches, network) : network.apply(part, caches.getFirst()));
-                caches.forEach(scope::keep);
+        try {
+            for (var length : chunks(input.size(2), size)) {
+                var before = caches;
+                var current = before.stream().map(FeatureCache::next).toList();
+                caches = current;
+                var from = start;
+                var result = Scope.run(() -> {
+                    var part = input.narrow(2, from, length);
+                    return grid.isPresent() ? grid.get().apply(part, current, network) : network.apply(part, current.getFirst());
+                });
+                before.forEach(FeatureCache::free);
+                start += length;
+                receiver.accept(result);
             }
-            before.forEach(FeatureCache::free);
-            start += length;
-            receiver.accept(result);
+        } finally {
+            caches.forEach(FeatureCache::free);
         }
-        caches.forEach(FeatureCache::free);
     }
 
     private Optional<Grid> decodeGrid(Optional<Tiling> tiling) {
@@ -289,7 +292,8 @@ public final class CogVideoXVae {
                 Tensor left = null;
                 for (var j = 0; j < columns; j++) {
                     var cache = caches.get(i * columns + j);
-                    var tile = runTile(tile(input, i * stepHeight, j * stepWidth), cache, network);
+                    var piece = tile(input, i * stepHeight, j * stepWidth);
+                    var tile = Scope.run(() -> network.apply(piece, cache));
                     tile = i > 0 ? blend(above[j], tile, 3, seamHeight) : tile;
                     tile = left != null ? blend(left, tile, 4, seamWidth) : tile;
                     above[j] = tile;
@@ -300,14 +304,6 @@ public final class CogVideoXVae {
                 lines.add(Tensor.cat(pieces, 4));
             }
             return Tensor.cat(lines, 3);
-        }
-
-        private static Tensor runTile(Tensor tile, FeatureCache cache, BiFunction<Tensor, FeatureCache, Tensor> network) {
-            try (var scope = Scope.open()) {
-                var result = scope.keep(network.apply(tile, cache));
-                scope.keep(cache);
-                return result;
-            }
         }
 
         private Tensor tile(Tensor input, long top, long start) {
@@ -344,13 +340,8 @@ public final class CogVideoXVae {
         }
 
         Tensor forward(Tensor x, FeatureCache cache) {                                       // [B, 3, F, H, W]
-            x = in.forward(x, cache);
-            for (var block : down) {
-                x = block.forward(x, cache);                                                // [B, C, F/2, H/2, W/2]
-            }
-            for (var resnet : middle) {
-                x = resnet.forward(x, x, cache);
-            }
+            x = Scope.fold(in.forward(x, cache), down, (y, block) -> block.forward(y, cache)); // [B, C, T, H/8, W/8]
+            x = Scope.fold(x, middle, (y, resnet) -> resnet.forward(y, y, cache));
             return out.forward(norm.forward(x).silu(), cache);                               // [B, 2C, T, H/8, W/8]
         }
     }
@@ -364,9 +355,7 @@ public final class CogVideoXVae {
         }
 
         Tensor forward(Tensor x, FeatureCache cache) {
-            for (var resnet : resnets) {
-                x = resnet.forward(x, x, cache);
-            }
+            x = Scope.fold(x, resnets, (y, resnet) -> resnet.forward(y, y, cache));
             if (down.isEmpty()) {
                 return x;
             }
@@ -390,13 +379,8 @@ public final class CogVideoXVae {
         }
 
         Tensor forward(Tensor z, FeatureCache cache) {                                       // [B, C, T, H, W]
-            var x = in.forward(z, cache);
-            for (var resnet : middle) {
-                x = resnet.forward(x, z, cache);
-            }
-            for (var block : up) {
-                x = block.forward(x, z, cache);                                              // [B, C, 2T, 2H, 2W]
-            }
+            var x = Scope.fold(in.forward(z, cache), middle, (y, resnet) -> resnet.forward(y, z, cache));
+            x = Scope.fold(x, up, (y, block) -> block.forward(y, z, cache));                 // [B, C, F, 8H, 8W]
             return out.forward(norm.forward(x, z).silu(), cache);                            // [B, 3, F, 8H, 8W]
         }
     }
@@ -414,9 +398,7 @@ public final class CogVideoXVae {
         }
 
         Tensor forward(Tensor x, Tensor z, FeatureCache cache) {
-            for (var resnet : resnets) {
-                x = resnet.forward(x, z, cache);
-            }
+            x = Scope.fold(x, resnets, (y, resnet) -> resnet.forward(y, z, cache));
             if (up.isEmpty()) {
                 return x;
             }
@@ -466,9 +448,10 @@ public final class CogVideoXVae {
         }
 
         Tensor forward(Tensor x, Tensor z, FeatureCache cache) {
-            var y = conv1.forward(norm1.forward(x, z).silu(), cache);
-            y = conv2.forward(norm2.forward(y, z).silu(), cache);
-            return y.plus(shortcut == null ? x : x.conv3d(shortcut, shortcutBias, ONE, NONE));
+            // At full size one activation takes hundreds of megabytes: each half frees its own.
+            var first = Scope.run(() -> conv1.forward(norm1.forward(x, z).silu(), cache));
+            var second = Scope.run(() -> conv2.forward(norm2.forward(first, z).silu(), cache));
+            return second.plus(shortcut == null ? x : x.conv3d(shortcut, shortcutBias, ONE, NONE));
         }
     }
 

@@ -1,15 +1,14 @@
 package org.zoetrope.models.vae;
 
 import java.util.IdentityHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
-import org.zoetrope.tensor.Tensors;
 
 /// What the causal convolutions of a streamed autoencoder remember between two chunks: the last frames each of them
 /// saw. A chunk reads the cache of the chunk before and fills a new one, so a finished cache never changes.
-final class FeatureCache implements Tensors {
+final class FeatureCache {
     private final Map<Object, Tensor> before;
     private final Map<Object, Tensor> after = new IdentityHashMap<>();
 
@@ -32,16 +31,13 @@ final class FeatureCache implements Tensors {
         return Optional.ofNullable(before.get(layer));
     }
 
+    /// Keeps the tail beyond the scopes of this chunk, until [#free()].
     void remember(Object layer, Tensor tail) {
-        after.put(layer, tail);
+        after.put(layer, Scope.disown(tail));
     }
 
     void free() {
         after.values().forEach(Tensor::close);
-    }
-
-    @Override
-    public List<Tensor> tensors() {
-        return List.copyOf(after.values());
+        after.clear();
     }
 }
