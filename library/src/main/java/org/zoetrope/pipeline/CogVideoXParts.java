@@ -39,8 +39,8 @@ record CogVideoXParts(ModelFolder folder, CogVideoXTransformer.Config network, C
         if (!problems.isEmpty()) {
             throw new ConfigException(folder.path().toString(), problems);
         }
-        return new CogVideoXParts(folder, network.orElseThrow(), vae.orElseThrow(), text, tokenizer, sampler.orElseThrow(),
-                samplerName.orElseThrow(), defaults.orElseThrow());
+        return new CogVideoXParts(folder, network.orElseThrow(), vae.orElseThrow(), text, tokenizer,
+                sampler.orElseThrow(), samplerName.orElseThrow(), defaults.orElseThrow());
     }
 
     private static <C extends Record> C config(ModelFolder folder, String component, Class<C> type) {
@@ -52,8 +52,10 @@ record CogVideoXParts(ModelFolder folder, CogVideoXTransformer.Config network, C
         var part = folder.component("scheduler");
         var file = part.folder().resolve("scheduler_config.json");
         var stored = ConfigMap.read(file).className().orElse(part.className());
-        ConfigException.require(stored.equals(part.className()), "%s is written for a %s, and the index of the model names a %s; "
-                + "make them agree", file, stored, part.className());
+        ConfigException.require(stored.equals(part.className()),
+                "%s is written for a %s, and the index of the model names a %s; "
+                        + "make them agree",
+                file, stored, part.className());
         return stored;
     }
 
@@ -73,16 +75,23 @@ record CogVideoXParts(ModelFolder folder, CogVideoXTransformer.Config network, C
         require(problems, network.inChannels() == wanted,
                 "the transformer takes in_channels %d, and a %s over an autoencoder with latent_channels %d needs %d",
                 network.inChannels(), folder.kind().published(), channels, wanted);
-        require(problems, network.outChannels() == channels, "the transformer gives out_channels %d, the autoencoder has "
-                + "latent_channels %d", network.outChannels(), channels);
-        require(problems, network.temporalCompressionRatio() == vae.strideT(), "temporal_compression_ratio is %d in the "
-                + "transformer and %d in the autoencoder", network.temporalCompressionRatio(), vae.strideT());
-        text.ifPresent(t -> require(problems, t.dModel() == network.textEmbedDim(), "the text encoder gives d_model %d, the "
-                + "transformer takes text_embed_dim %d", t.dModel(), network.textEmbedDim()));
-        require(problems, text.isPresent() == tokenizer.isPresent() || !problems.isEmpty(), "tokenizer and text_encoder belong "
-                + "together, and only one of them is there");
-        text.ifPresent(t -> tokenizer.ifPresent(k -> require(problems, !(k instanceof SentencePiece s) || s.size() <= t.vocabSize(),
-                "the tokenizer has more pieces than the text encoder's vocab_size %d", t.vocabSize())));
+        require(problems, network.outChannels() == channels,
+                "the transformer gives out_channels %d, the autoencoder has "
+                        + "latent_channels %d",
+                network.outChannels(), channels);
+        require(problems, network.temporalCompressionRatio() == vae.strideT(),
+                "temporal_compression_ratio is %d in the "
+                        + "transformer and %d in the autoencoder",
+                network.temporalCompressionRatio(), vae.strideT());
+        text.ifPresent(
+                t -> require(problems, t.dModel() == network.textEmbedDim(), "the text encoder gives d_model %d, the "
+                        + "transformer takes text_embed_dim %d", t.dModel(), network.textEmbedDim()));
+        require(problems, text.isPresent() == tokenizer.isPresent() || !problems.isEmpty(),
+                "tokenizer and text_encoder belong "
+                        + "together, and only one of them is there");
+        text.ifPresent(t -> tokenizer
+                .ifPresent(k -> require(problems, !(k instanceof SentencePiece s) || s.size() <= t.vocabSize(),
+                        "the tokenizer has more pieces than the text encoder's vocab_size %d", t.vocabSize())));
     }
 
     private static void require(List<String> problems, boolean holds, String format, Object... values) {
@@ -114,11 +123,12 @@ record CogVideoXParts(ModelFolder folder, CogVideoXTransformer.Config network, C
     /// [1, T, C, H, W] of the latents that the network sees, padding included.
     long[] latentShape(Recipe recipe) {
         return new long[] {1, latentFrames(recipe.frames()) + padding(recipe.frames()), vae.latentChannels(),
-            recipe.height() / vae.strideXY(), recipe.width() / vae.strideXY()};
+                recipe.height() / vae.strideXY(), recipe.width() / vae.strideXY()};
     }
 
     /// Video tokens of the network's sequence.
     long videoTokens(int width, int height, int frames) {
-        return (long) (latentFrames(frames) + padding(frames)) / network.patchFrames() * (height / sizeStep()) * (width / sizeStep());
+        return (long) (latentFrames(frames) + padding(frames)) / network.patchFrames() * (height / sizeStep())
+                * (width / sizeStep());
     }
 }

@@ -13,8 +13,8 @@ public record Defaults(int width, int height, int frames, double fps, int steps,
     private static final int STEPS = 50; // num_inference_steps of the published pipelines
     private static final double GUIDANCE = 6; // guidance_scale of the published pipelines
 
-    private record Overrides(Optional<Integer> width, Optional<Integer> height, Optional<Integer> frames, Optional<Double> fps,
-            Optional<Integer> steps, Optional<Double> guidanceScale) {}
+    private record Overrides(Optional<Integer> width, Optional<Integer> height, Optional<Integer> frames,
+            Optional<Double> fps, Optional<Integer> steps, Optional<Double> guidanceScale) {}
 
     static Defaults of(ModelFolder folder, CogVideoXTransformer.Config network, CogVideoXVae.Config vae) {
         var later = network.patchSizeT().isPresent();
@@ -23,7 +23,8 @@ public record Defaults(int width, int height, int frames, double fps, int steps,
         var width = boundOnly ? 1360 : network.sampleWidth() * vae.strideXY();
         var height = boundOnly ? 768 : network.sampleHeight() * vae.strideXY();
         var file = folder.path().resolve(FILE);
-        var o = Files.exists(file) ? ConfigFile.read(file, Overrides.class) : ConfigFile.parse(FILE, "{}", Overrides.class);
+        var o = Files.exists(file) ? ConfigFile.read(file, Overrides.class)
+                : ConfigFile.parse(FILE, "{}", Overrides.class);
         return new Defaults(o.width.orElse(width), o.height.orElse(height), o.frames.orElse(network.sampleFrames()),
                 o.fps.orElse(later ? 16.0 : 8.0), o.steps.orElse(STEPS), o.guidanceScale.orElse(GUIDANCE));
     }

@@ -7,8 +7,8 @@ import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.tensor.DType;
 
-/// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory for
-/// activations is a rule of thumb.
+/// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory
+/// for activations is a rule of thumb.
 ///
 /// @param parts         the components with weights
 /// @param tokens        length of the network's sequence, text included
@@ -50,11 +50,13 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         var levels = c.blockOutChannels().size();
         double area = (double) width * height / c.strideXY() / c.strideXY(), frames = latentFrames;
         double channels = c.blockOutChannels().getLast();
-        var total = convolution(27, c.latentChannels(), channels, frames * area) + 4 * convolution(27, channels, channels, frames * area);
+        var total = convolution(27, c.latentChannels(), channels, frames * area)
+                + 4 * convolution(27, channels, channels, frames * area);
         for (var level = 0; level < levels; level++) {
             double out = c.blockOutChannels().get(levels - 1 - level);
             var resnets = c.layersPerBlock() + 1;
-            total += convolution(27, channels, out, frames * area) + (2 * resnets - 1) * convolution(27, out, out, frames * area);
+            total += convolution(27, channels, out, frames * area)
+                    + (2 * resnets - 1) * convolution(27, out, out, frames * area);
             if (level < levels - 1) {
                 area *= 4;
                 frames *= 1 << level < c.strideT() ? 2 : 1;
@@ -69,15 +71,16 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return 2 * kernel * in * out * places;
     }
 
-    /// Bytes of temporaries of one call of the transformer: residual streams, queries, keys, values and the four times wider
-    /// middle of the MLP, of which some exist twice at a time; attention is fused and adds none.
+    /// Bytes of temporaries of one call of the transformer: residual streams, queries, keys, values and the four times
+    /// wider middle of the MLP, of which some exist twice at a time; attention is fused and adds none.
     static long activations(CogVideoXTransformer.Config c, long tokens, DType dtype, int batch) {
         return 22L * tokens * c.width() * dtype.bytes() * batch;
     }
 
     /// Bytes of temporaries of encoding one prompt; scores are float32.
     static long activations(T5Encoder.Config c, long tokens, DType dtype) {
-        return 3L * tokens * (c.dFf() + 2L * c.dModel()) * dtype.bytes() + 3L * c.numHeads() * tokens * tokens * Float.BYTES;
+        return 3L * tokens * (c.dFf() + 2L * c.dModel()) * dtype.bytes()
+                + 3L * c.numHeads() * tokens * tokens * Float.BYTES;
     }
 
     /// Bytes of temporaries of decoding one chunk of pictures of this size: the widest level is the last but one, where

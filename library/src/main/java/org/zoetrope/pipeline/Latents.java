@@ -14,7 +14,8 @@ import org.zoetrope.weights.WeightsException;
 ///
 /// Belongs to the scope in which it was made, or to nobody if there was none: close it then.
 ///
-/// @param values  as the network knows them (not divided by the autoencoder's scale), [1, T, C, H, W], float32 on the CPU
+/// @param values  as the network knows them (not divided by the autoencoder's scale), [1, T, C, H, W], float32 on the
+///                CPU
 /// @param recipe  what made them
 /// @param notices what the user should know of the run
 public record Latents(Tensor values, Recipe recipe, List<String> notices) implements Tensors, AutoCloseable {
@@ -39,7 +40,8 @@ public record Latents(Tensor values, Recipe recipe, List<String> notices) implem
             var stored = SafetensorsFile.open(file);
             var recipe = stored.metadata().get(RECIPE);
             if (recipe == null || !stored.names().contains(VALUES)) {
-                throw new WeightsException("%s does not hold latents with their recipe; it holds %s".formatted(file, stored.names()));
+                throw new WeightsException(
+                        "%s does not hold latents with their recipe; it holds %s".formatted(file, stored.names()));
             }
             // A copy, so that the file may be deleted or replaced.
             return new Latents(stored.tensor(VALUES).copy(), Recipe.parse(file.toString(), recipe), List.of());

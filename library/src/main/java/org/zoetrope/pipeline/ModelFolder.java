@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.regex.Pattern;
@@ -86,12 +85,14 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
     public static ModelFolder read(Path folder) {
         if (!Files.isDirectory(folder)) {
             throw new ConfigException(Files.exists(folder)
-                    ? "%s is a file; a model is a folder with a %s".formatted(folder, INDEX) : "no folder " + folder);
+                    ? "%s is a file; a model is a folder with a %s".formatted(folder, INDEX)
+                    : "no folder " + folder);
         }
         var file = folder.resolve(INDEX);
         if (!Files.isRegularFile(file)) {
             throw new ConfigException("no %s in %s (%s)%n  fix       %s".formatted(INDEX, folder, contents(folder),
-                    Files.exists(folder.resolve("config.json")) ? "this looks like one component of a model: name the folder above it"
+                    Files.exists(folder.resolve("config.json"))
+                            ? "this looks like one component of a model: name the folder above it"
                             : "name the folder of a whole model, as it is downloaded from the hub"));
         }
         var index = ConfigMap.read(file);
@@ -123,7 +124,8 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
             if (slot.required || !index.keys().contains(slot.name)) {
                 problems.add("missing component \"%s\"%s: %s".formatted(slot.name,
                         slot.classNames.isEmpty() ? "" : ", a " + String.join(" or ", slot.classNames),
-                        index.keys().contains(slot.name) ? "the index says it is left out" : "the index does not name it"));
+                        index.keys().contains(slot.name) ? "the index says it is left out"
+                                : "the index does not name it"));
             }
             return Optional.empty();
         }
@@ -139,8 +141,9 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
                     slot.name, className, String.join(" or ", slot.classNames)));
         }
         if (!Files.isDirectory(place)) {
-            problems.add("missing component \"%s\": there is no folder %s; download it again, or the whole model".formatted(
-                    slot.name, place));
+            problems.add(
+                    "missing component \"%s\": there is no folder %s; download it again, or the whole model".formatted(
+                            slot.name, place));
         }
         return Optional.of(new Component(slot.name, className, place));
     }
@@ -151,7 +154,8 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
     public Component component(String wanted) {
         var component = components.get(wanted);
         if (component == null) {
-            throw new ConfigException("%s has no %s; it holds %s".formatted(path, wanted, String.join(", ", components.keySet())));
+            throw new ConfigException(
+                    "%s has no %s; it holds %s".formatted(path, wanted, String.join(", ", components.keySet())));
         }
         return component;
     }

@@ -47,8 +47,8 @@ public record OpenOptions(Optional<DType> dtype, Device device, Residency reside
 
     /// Everything decided by the model and the machine, on the CPU.
     public static OpenOptions defaults() {
-        return new OpenOptions(Optional.empty(), Device.CPU, Residency.AUTO, Tiling.AUTO, Branches.AUTO, Optional.empty(),
-                Optional.empty());
+        return new OpenOptions(Optional.empty(), Device.CPU, Residency.AUTO, Tiling.AUTO, Branches.AUTO,
+                Optional.empty(), Optional.empty());
     }
 
     public OpenOptions dtype(DType type) {

@@ -19,12 +19,14 @@ import org.zoetrope.tensor.Tensor;
 /// @param image   the first frame, at the size of the video
 /// @param video   the clip to start from, at the size and length of the video
 /// @param notices what the user should know although it is no reason to refuse
-record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image, Optional<Frames> video, List<String> notices) {
+record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image, Optional<Frames> video,
+        List<String> notices) {
     private static final double STRENGTH = 0.8; // the published video-to-video pipeline's
     private static final int MOST_STEPS = 1000;
     private static final double HIGHEST_FPS = 1000;
     private static final int WORDS_NAMED = 40;
-    private static final int UNPROMPTED = 1; // up to this guidance scale the published pipelines leave the negative prompt out
+    private static final long EXACT_IN_JSON = 1L << 53; // readers of other languages keep numbers as doubles
+    private static final int UNPROMPTED = 1; // the published pipelines leave the negative prompt out up to this scale
 
     /// @throws RequestException with every reason why the model cannot do this
     static Order of(Request request, Given given, CogVideoXParts parts, String model, DType dtype) {
@@ -51,14 +53,15 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             var frames = r.frames().orElseGet(this::defaultFrames);
             var fps = r.fps().or(() -> r.initVideo().map(Frames::fps)).orElse(defaults.fps());
             var steps = r.steps().orElse(defaults.steps());
-            var guidance = simplest(r.guidance().orElseGet(() -> new Guidance.ClassifierFree(defaults.guidanceScale())));
+            var guidance = simplest(
+                    r.guidance().orElseGet(() -> new Guidance.ClassifierFree(defaults.guidanceScale())));
 
             checkStart(frames);
             checkFrames(frames);
             checkSize(width, height);
             checkNative(width, height, frames);
-            require(Double.isFinite(fps) && fps > 0 && fps <= HIGHEST_FPS, "a rate of %s frames per second; give more than 0 and at most %s",
-                    fps, HIGHEST_FPS);
+            require(Double.isFinite(fps) && fps > 0 && fps <= HIGHEST_FPS,
+                    "a rate of %s frames per second; give more than 0 and at most %s", fps, HIGHEST_FPS);
             checkGuidance(guidance);
             checkPrompt("prompt", r.prompt(), given.prompt());
             if (!(guidance instanceof Guidance.Off)) {
@@ -69,8 +72,9 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             var plan = plan(steps);
             var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH));
             var recipe = new Recipe(Recipe.VERSION, model, r.prompt(), r.negativePrompt(),
-                    r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(1L << 53)), // exact in JSON readers of any language
-                    width, height, frames, fps, steps, guidance.toString(), parts.samplerName(), dtype.name().toLowerCase(Locale.ROOT),
+                    r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)),
+                    width, height, frames, fps, steps, guidance.toString(), parts.samplerName(),
+                    dtype.name().toLowerCase(Locale.ROOT),
                     r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
             if (problems.isEmpty()) {
                 checkTensors(recipe, guidance);
@@ -86,22 +90,31 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         /// Without a wish, a given clip decides: as much of it as the model takes.
         private int defaultFrames() {
             var wanted = parts.defaults().frames();
-            return r.initVideo().map(v -> Math.min(wanted, (v.count() - 1) / parts.vae().strideT() * parts.vae().strideT() + 1)).orElse(wanted);
+            return r.initVideo()
+                    .map(v -> Math.min(wanted, (v.count() - 1) / parts.vae().strideT() * parts.vae().strideT() + 1))
+                    .orElse(wanted);
         }
 
         private void checkStart(int frames) {
             if (parts.takesImage()) {
-                require(r.initImage().isPresent(), "this model animates a picture, and there is none; give it an init image");
-                require(r.initVideo().isEmpty(), "this model starts from a picture, not from a video; open a text-to-video model for that");
+                require(r.initImage().isPresent(),
+                        "this model animates a picture, and there is none; give it an init image");
+                require(r.initVideo().isEmpty(),
+                        "this model starts from a picture, not from a video; open a text-to-video model for that");
             } else {
-                require(r.initImage().isEmpty(), "this model does not start from a picture; open an image-to-video model, or give an init video");
+                require(r.initImage().isEmpty(),
+                        "this model does not start from a picture; open an image-to-video model, or give a video");
             }
-            require(r.strength().isEmpty() || r.initVideo().isPresent(), "strength says how much of an init video is given up, and there is none");
-            r.strength().ifPresent(s -> require(s > 0 && s <= 1, "a strength of %s; give more than 0 and at most 1", s));
+            require(r.strength().isEmpty() || r.initVideo().isPresent(),
+                    "strength says how much of an init video is given up, and there is none");
+            r.strength()
+                    .ifPresent(s -> require(s > 0 && s <= 1, "a strength of %s; give more than 0 and at most 1", s));
             r.initVideo().ifPresent(v -> {
-                require(v.count() >= frames, "the init video has %d frames, and %d were asked for; ask for at most %d", v.count(), frames, v.count());
+                require(v.count() >= frames, "the init video has %d frames, and %d were asked for; ask for at most %d",
+                        v.count(), frames, v.count());
                 if (v.count() > frames) {
-                    notices.add("the init video has %d frames, of which the first %d are used".formatted(v.count(), frames));
+                    notices.add("the init video has %d frames, of which the first %d are used".formatted(v.count(),
+                            frames));
                 }
             });
         }
@@ -112,7 +125,8 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
                 problems.add("%d frames; give 1 or more".formatted(frames));
             } else if ((frames - 1) % stride != 0) {
                 var below = (frames - 1) / stride * stride + 1;
-                problems.add("%d frames; this model takes a multiple of %d and one more: %d or %d".formatted(frames, stride, below, below + stride));
+                problems.add("%d frames; this model takes a multiple of %d and one more: %d or %d".formatted(frames,
+                        stride, below, below + stride));
             }
         }
 
@@ -127,13 +141,15 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         private static String nearest(int length, int step) {
             var below = Math.max(0, length / step * step);
             return length > 0 && length % step == 0 ? Integer.toString(length)
-                    : below == 0 || below > Integer.MAX_VALUE - step ? Integer.toString(Math.max(below, step)) : below + " or " + (below + step);
+                    : below == 0 || below > Integer.MAX_VALUE - step ? Integer.toString(Math.max(below, step))
+                            : below + " or " + (below + step);
         }
 
         private void checkNative(int width, int height, int frames) {
             var network = parts.network();
             if (network.useLearnedPositionalEmbeddings()) {
-                int nativeWidth = network.sampleWidth() * parts.vae().strideXY(), nativeHeight = network.sampleHeight() * parts.vae().strideXY();
+                int nativeWidth = network.sampleWidth() * parts.vae().strideXY(),
+                        nativeHeight = network.sampleHeight() * parts.vae().strideXY();
                 require(width == nativeWidth && height == nativeHeight && frames == network.sampleFrames(),
                         "%d x %d, %d frames; this model has learned its positions and takes only %d x %d, %d frames",
                         width, height, frames, nativeWidth, nativeHeight, network.sampleFrames());
@@ -148,12 +164,14 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         }
 
         private static Guidance simplest(Guidance guidance) {
-            return guidance instanceof Guidance.ClassifierFree(var scale) && scale == UNPROMPTED ? new Guidance.Off() : guidance;
+            return guidance instanceof Guidance.ClassifierFree(var scale) && scale == UNPROMPTED ? new Guidance.Off()
+                    : guidance;
         }
 
         private void checkGuidance(Guidance guidance) {
             if (guidance instanceof Guidance.ClassifierFree(var scale)) {
-                require(Double.isFinite(scale) && scale >= UNPROMPTED, "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
+                require(Double.isFinite(scale) && scale >= UNPROMPTED,
+                        "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
             }
         }
 
@@ -171,8 +189,10 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             }
             var dropped = parts.tokenizer().orElseThrow().fit(words, parts.network().maxTextSeqLength()).dropped();
             if (!dropped.isEmpty()) {
-                var text = "the %s is longer than the %d tokens this model reads; it does not read the last %s: %s".formatted(
-                        what, parts.network().maxTextSeqLength(), dropped.size() == 1 ? "word" : dropped.size() + " words", named(dropped));
+                var text = "the %s is longer than the %d tokens this model reads; it does not read the last %s: %s"
+                        .formatted(
+                                what, parts.network().maxTextSeqLength(),
+                                dropped.size() == 1 ? "word" : dropped.size() + " words", named(dropped));
                 (r.strict() ? problems : notices).add(text);
             }
         }
@@ -180,7 +200,8 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         private static String named(List<String> words) {
             return words.size() <= WORDS_NAMED ? String.join(" ", words)
                     : "%s ... (%d words between) ... %s".formatted(String.join(" ", words.subList(0, WORDS_NAMED / 2)),
-                            words.size() - WORDS_NAMED, String.join(" ", words.subList(words.size() - WORDS_NAMED / 2, words.size())));
+                            words.size() - WORDS_NAMED,
+                            String.join(" ", words.subList(words.size() - WORDS_NAMED / 2, words.size())));
         }
 
         private Optional<Plan> plan(int steps) {
@@ -201,12 +222,18 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         }
 
         private void checkTensors(Recipe recipe, Guidance guidance) {
-            given.noise().ifPresent(n -> require(Arrays.equals(n.shape(), parts.latentShape(recipe)), "the given noise is %s, expected %s",
-                    n, Arrays.toString(parts.latentShape(recipe))));
-            given.prompt().ifPresent(p -> require(p.rank() == 3 && p.size(0) == 1 && p.size(2) == parts.network().textEmbedDim(),
-                    "the given text features are %s, expected [1, L, %d]", p, parts.network().textEmbedDim()));
-            given.negativePrompt().ifPresent(n -> require(given.prompt().isEmpty() || Arrays.equals(n.shape(), given.prompt().get().shape()),
-                    "the given features of the negative prompt are %s, those of the prompt %s", n, given.prompt()));
+            given.noise()
+                    .ifPresent(n -> require(Arrays.equals(n.shape(), parts.latentShape(recipe)),
+                            "the given noise is %s, expected %s", n, Arrays.toString(parts.latentShape(recipe))));
+            given.prompt()
+                    .ifPresent(p -> require(
+                            p.rank() == 3 && p.size(0) == 1 && p.size(2) == parts.network().textEmbedDim(),
+                            "the given text features are %s, expected [1, L, %d]", p, parts.network().textEmbedDim()));
+            given.negativePrompt()
+                    .ifPresent(n -> require(
+                            given.prompt().isEmpty() || Arrays.equals(n.shape(), given.prompt().get().shape()),
+                            "the given features of the negative prompt are %s, those of the prompt %s", n,
+                            given.prompt()));
         }
 
         private Frames fitted(String what, Frames clip, int width, int height) {

@@ -29,7 +29,8 @@ final class Part<M> implements AutoCloseable {
         /// @throws org.zoetrope.weights.WeightsException if they do not fit together
         static <M> Survey<M> of(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build) {
             var stored = new EnumMap<DType, Long>(DType.class);
-            Scope.run(() -> Weights.loadTree(component.folder(), options(variant).device(Device.META), build).tree().values()
+            Scope.run(() -> Weights.loadTree(component.folder(), options(variant).device(Device.META), build).tree()
+                    .values()
                     .forEach(tensor -> stored.merge(tensor.dtype(), tensor.count(), Long::sum)));
             return new Survey<>(component, variant, build, stored);
         }
@@ -58,8 +59,8 @@ final class Part<M> implements AutoCloseable {
     }
 
     Estimate.Part estimate() {
-        return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(), survey.stored,
-                survey.parameters() * dtype().bytes());
+        return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(),
+                survey.stored, survey.parameters() * dtype().bytes());
     }
 
     /// Runs the body with the model in memory and keeps the tensors of its result.

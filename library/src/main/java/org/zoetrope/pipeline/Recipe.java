@@ -10,12 +10,14 @@ import org.zoetrope.weights.ConfigFile;
 /// @param zoetrope       version of this software
 /// @param model          name of the model; never a path of somebody's machine
 /// @param fps            frames per second of the result
-/// @param guidance       how prompt and negative prompt were weighed, as [org.zoetrope.diffusion.Guidance] prints itself
+/// @param guidance       how prompt and negative prompt were weighed, as [org.zoetrope.diffusion.Guidance] prints
+///                       itself
 /// @param sampler        class of the scheduler
 /// @param dtype          number type the network ran in
 /// @param start          what the run started from if not from noise alone: `image` or `video`
 /// @param strength       for a start from video
-public record Recipe(String zoetrope, String model, String prompt, String negativePrompt, long seed, int width, int height,
+public record Recipe(String zoetrope, String model, String prompt, String negativePrompt, long seed, int width,
+        int height,
         int frames, double fps, int steps, String guidance, String sampler, String dtype, Optional<String> start,
         Optional<Double> strength) {
     /// The version of this software.

@@ -4,8 +4,8 @@ import java.util.Optional;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.media.Frames;
 
-/// What somebody would like to see. What is left open is decided by the model; what is asked for is checked by the model,
-/// all at once, before a run begins.
+/// What somebody would like to see. What is left open is decided by the model; what is asked for is checked by the
+/// model, all at once, before a run begins.
 ///
 /// ```java
 /// Request.of("a paper boat").size(720, 480).frames(49).seed(7)
@@ -29,22 +29,26 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     /// A request that leaves everything but the prompt to the model.
     public static Request of(String prompt) {
         return new Request(prompt, "", Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+                Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+                Optional.empty(),
                 false);
     }
 
     public Request negativePrompt(String text) {
-        return new Request(prompt, text, width, height, frames, fps, steps, guidance, seed, initImage, initVideo, strength,
+        return new Request(prompt, text, width, height, frames, fps, steps, guidance, seed, initImage, initVideo,
+                strength,
                 strict);
     }
 
     public Request size(int wide, int high) {
-        return new Request(prompt, negativePrompt, Optional.of(wide), Optional.of(high), frames, fps, steps, guidance, seed,
+        return new Request(prompt, negativePrompt, Optional.of(wide), Optional.of(high), frames, fps, steps, guidance,
+                seed,
                 initImage, initVideo, strength, strict);
     }
 
     public Request frames(int count) {
-        return new Request(prompt, negativePrompt, width, height, Optional.of(count), fps, steps, guidance, seed, initImage,
+        return new Request(prompt, negativePrompt, width, height, Optional.of(count), fps, steps, guidance, seed,
+                initImage,
                 initVideo, strength, strict);
     }
 
@@ -54,7 +58,8 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     }
 
     public Request steps(int count) {
-        return new Request(prompt, negativePrompt, width, height, frames, fps, Optional.of(count), guidance, seed, initImage,
+        return new Request(prompt, negativePrompt, width, height, frames, fps, Optional.of(count), guidance, seed,
+                initImage,
                 initVideo, strength, strict);
     }
 
@@ -64,7 +69,8 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     }
 
     public Request guidance(Guidance kind) {
-        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, Optional.of(kind), seed, initImage,
+        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, Optional.of(kind), seed,
+                initImage,
                 initVideo, strength, strict);
     }
 
@@ -74,7 +80,8 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     }
 
     public Request initImage(Frames picture) {
-        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, Optional.of(picture),
+        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed,
+                Optional.of(picture),
                 initVideo, strength, strict);
     }
 
@@ -84,12 +91,14 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     }
 
     public Request strength(double share) {
-        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage, initVideo,
+        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage,
+                initVideo,
                 Optional.of(share), strict);
     }
 
     public Request strict(boolean refuse) {
-        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage, initVideo,
+        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage,
+                initVideo,
                 strength, refuse);
     }
 }

@@ -36,9 +36,10 @@ import org.zoetrope.weights.Weights;
 /// }
 /// ```
 ///
-/// A run is: words to text features, noise to latents (the sampler, the guidance and the network take turns), latents to
-/// frames. The order of draws from the seed: the posterior of a given picture or clip, the starting noise [1, T, C, H, W],
-/// then what the sampler draws on its way; all float32 on the CPU, so that a seed means the same on every machine.
+/// A run is: words to text features, noise to latents (the sampler, the guidance and the network take turns), latents
+/// to frames. The order of draws from the seed: the posterior of a given picture or clip, the starting noise [1, T, C,
+/// H, W], then what the sampler draws on its way; all float32 on the CPU, so that a seed means the same on every
+/// machine.
 ///
 /// One thread at a time may use a model; a second one waits.
 ///
@@ -68,7 +69,8 @@ public final class VideoModel implements AutoCloseable {
         var networkSurvey = survey("transformer", w -> new CogVideoXTransformer(parts.network(), w));
         var vaeSurvey = survey("vae", w -> new CogVideoXVae(parts.vae(), w));
 
-        var weights = textSurvey.map(Part.Survey::parameters).orElse(0L) + networkSurvey.parameters() + vaeSurvey.parameters();
+        var weights = textSurvey.map(Part.Survey::parameters).orElse(0L) + networkSurvey.parameters()
+                + vaeSurvey.parameters();
         var largest = Math.max(textSurvey.map(Part.Survey::parameters).orElse(0L), networkSurvey.parameters());
         var dtype = options.dtype().orElseGet(() -> dtype(weights, largest, options.device(), Machine.here()));
         staysInMemory = switch (options.residency()) {
@@ -96,7 +98,8 @@ public final class VideoModel implements AutoCloseable {
             return DType.BFLOAT16;
         }
         var fits = largest * DType.FLOAT32.bytes() < SHARE_OF_MEMORY * machine.memoryBytes();
-        return parameters * DType.FLOAT32.bytes() < SMALL || (!machine.bfloat16Units() && fits) ? DType.FLOAT32 : DType.BFLOAT16;
+        return parameters * DType.FLOAT32.bytes() < SMALL || (!machine.bfloat16Units() && fits) ? DType.FLOAT32
+                : DType.BFLOAT16;
     }
 
     // ---------------------------------------------------------------- opening
@@ -106,8 +109,8 @@ public final class VideoModel implements AutoCloseable {
         return open(folder, OpenOptions.defaults());
     }
 
-    /// Reads the configs of all components and compares names and shapes of all weights with them. The weights themselves
-    /// are brought into memory when they are first needed.
+    /// Reads the configs of all components and compares names and shapes of all weights with them. The weights
+    /// themselves are brought into memory when they are first needed.
     ///
     /// @throws ConfigException if the folder or a config cannot be used, with everything found
     /// @throws org.zoetrope.weights.WeightsException if a checkpoint does not fit its config
@@ -186,8 +189,8 @@ public final class VideoModel implements AutoCloseable {
         return new Video(new Frames(recipe.width(), recipe.height(), recipe.fps(), images), recipe, latents.notices());
     }
 
-    /// As [#decode(Latents, ProgressListener)], handing over the frames chunk by chunk as they are decoded. Throws after the
-    /// last chunk if all of them were one colour.
+    /// As [#decode(Latents, ProgressListener)], handing over the frames chunk by chunk as they are decoded. Throws
+    /// after the last chunk if all of them were one colour.
     public void decode(Latents latents, ProgressListener listener, Consumer<Frames> receiver) {
         var flat = new FlatCheck();
         pixels(latents, listener, chunk -> {
@@ -207,14 +210,17 @@ public final class VideoModel implements AutoCloseable {
         Torch.withoutGradients(() -> vae.use(listener, v -> {
             var done = new AtomicInteger();
             listener.on(new Progress.Decoding(0, chunks));
-            var z = latents.values().to(options.device(), vae.dtype()).permute(0, 2, 1, 3, 4).div(parts.vae().scalingFactor());
+            var z = latents.values().to(options.device(), vae.dtype()).permute(0, 2, 1, 3, 4)
+                    .div(parts.vae().scalingFactor());
             v.decode(z, tiling(latents), chunk -> {
                 var first = done.get() == 0 ? surplus(chunk.size(2), latents.values().size(1)) : 0;
                 try (var _ = Scope.open()) {
                     var frames = chunk.narrow(2, first, chunk.size(2) - first);
                     if (!frames.isFinite()) {
-                        throw new GenerationException(("the decoder gave frames that are not finite in chunk %d of %d, from finite "
-                                + "latents; it ran in %s: try another number type").formatted(done.get() + 1, chunks, vae.dtype()));
+                        throw new GenerationException(
+                                ("the decoder gave frames that are not finite in chunk %d of %d, from finite "
+                                        + "latents; it ran in %s: try another number type")
+                                        .formatted(done.get() + 1, chunks, vae.dtype()));
                     }
                     receiver.accept(frames);
                 }
@@ -226,8 +232,8 @@ public final class VideoModel implements AutoCloseable {
         }));
     }
 
-    /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture that
-    /// should stand alone comes four times. The surplus is at the front of the first chunk.
+    /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture
+    /// that should stand alone comes four times. The surplus is at the front of the first chunk.
     private long surplus(long decoded, long latentFrames) {
         var strideT = parts.vae().strideT();
         var later = (CogVideoXVae.decodeChunks(latentFrames) - 1) * 2L * strideT;
@@ -246,12 +252,14 @@ public final class VideoModel implements AutoCloseable {
     private Features features(Order order, Given given, ProgressListener listener) {
         var guided = !(order.guidance() instanceof Guidance.Off);
         if (given.prompt().isPresent() && (!guided || given.negativePrompt().isPresent())) {
-            return new Features(placed(given.prompt().get()), given.negativePrompt().filter(_ -> guided).map(this::placed));
+            return new Features(placed(given.prompt().get()),
+                    given.negativePrompt().filter(_ -> guided).map(this::placed));
         }
         return text.orElseThrow().use(listener, encoder -> new Features(
                 placed(given.prompt().orElseGet(() -> encode(encoder, "prompt", order.recipe().prompt(), listener))),
                 guided ? Optional.of(placed(given.negativePrompt()
-                        .orElseGet(() -> encode(encoder, "negative prompt", order.recipe().negativePrompt(), listener))))
+                        .orElseGet(
+                                () -> encode(encoder, "negative prompt", order.recipe().negativePrompt(), listener))))
                         : Optional.empty()));
     }
 
@@ -259,7 +267,8 @@ public final class VideoModel implements AutoCloseable {
     private Tensor encode(T5Encoder encoder, String what, String prompt, ProgressListener listener) {
         listener.on(new Progress.Encoding(what));
         var ids = parts.tokenizer().orElseThrow().fit(prompt, parts.network().maxTextSeqLength()).ids();
-        var features = encoder.forward(Tensor.of(Arrays.stream(ids).asLongStream().toArray(), 1, ids.length).to(options.device()));
+        var features = encoder
+                .forward(Tensor.of(Arrays.stream(ids).asLongStream().toArray(), 1, ids.length).to(options.device()));
         checkCancelled(listener, "after reading the " + what);
         return features;                                                                          // [1, L, D]
     }
@@ -284,7 +293,8 @@ public final class VideoModel implements AutoCloseable {
         var video = order.video().map(clip -> encode("video", clip, rng, listener));
         var shape = parts.latentShape(order.recipe());
         var noise = given.noise().orElseGet(() -> rng.normal(shape)).to(options.device(), DType.FLOAT32);
-        var x = video.map(clean -> order.plan().start().noisy(padded(clean, shape[1]), noise)).orElseGet(() -> order.plan().fromNoise(noise));
+        var x = video.map(clean -> order.plan().start().noisy(padded(clean, shape[1]), noise))
+                .orElseGet(() -> order.plan().fromNoise(noise));
         return new Start(x, image.map(first -> followedByZeros(first, shape[1])));
     }
 
@@ -292,11 +302,13 @@ public final class VideoModel implements AutoCloseable {
     private Tensor encode(String what, Frames clip, Rng rng, ProgressListener listener) {
         return vae.use(listener, v -> {
             listener.on(new Progress.Encoding(what));
-            var posterior = v.encode(clip.toTensor().to(options.device(), vae.dtype()), tiling(clip.width(), clip.height(), clip.count()));
+            var posterior = v.encode(clip.toTensor().to(options.device(), vae.dtype()),
+                    tiling(clip.width(), clip.height(), clip.count()));
             var z = posterior.sample(rng.normal(posterior.mean().shape()).like(posterior.mean())).to(DType.FLOAT32);
             var config = parts.vae();
             // The 1.5 image-to-video models were trained on pictures divided by the scale instead.
-            var scale = clip.count() == 1 && config.invertScaleLatents() ? 1 / config.scalingFactor() : config.scalingFactor();
+            var scale = clip.count() == 1 && config.invertScaleLatents() ? 1 / config.scalingFactor()
+                    : config.scalingFactor();
             checkCancelled(listener, "after encoding the " + what);
             return z.permute(0, 2, 1, 3, 4).times(scale);                                         // [1, T, C, H, W]
         });
@@ -313,7 +325,8 @@ public final class VideoModel implements AutoCloseable {
 
     // ---------------------------------------------------------------- noise to latents
 
-    private Tensor sample(Order order, CogVideoXTransformer model, Features features, Start start, Rng rng, ProgressListener listener) {
+    private Tensor sample(Order order, CogVideoXTransformer model, Features features, Start start, Rng rng,
+            ProgressListener listener) {
         var steps = order.plan().steps().size();
         var done = new AtomicInteger();
         listener.on(new Progress.Denoising(0, steps, start.x()));
@@ -325,9 +338,10 @@ public final class VideoModel implements AutoCloseable {
                 (_, x) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, x)));
     }
 
-    /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with it
-    /// their rounding.
-    private Tensor predict(Order order, CogVideoXTransformer model, Features features, Optional<Tensor> image, Tensor x, Step step) {
+    /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with
+    /// it their rounding.
+    private Tensor predict(Order order, CogVideoXTransformer model, Features features, Optional<Tensor> image, Tensor x,
+            Step step) {
         var input = image.map(i -> Tensor.cat(List.of(x, i), 2)).orElse(x).to(network.dtype());
         var guidance = order.guidance();
         if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
@@ -335,7 +349,8 @@ public final class VideoModel implements AutoCloseable {
         }
         var uncond = features.uncond().get();
         if (inOneBatch(order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), features.cond().shape())) {
-            var both = forward(model, Tensor.cat(List.of(input, input), 0), step, Tensor.cat(List.of(uncond, features.cond()), 0)).chunk(2, 0);
+            var both = forward(model, Tensor.cat(List.of(input, input), 0), step,
+                    Tensor.cat(List.of(uncond, features.cond()), 0)).chunk(2, 0);
             return guidance.combine(both.get(1), both.get(0), step);
         }
         return guidance.combine(Scope.run(() -> forward(model, input, step, features.cond())),
@@ -354,7 +369,8 @@ public final class VideoModel implements AutoCloseable {
             case TOGETHER -> true;
             case APART -> false;
             case AUTO -> Estimate.activations(parts.network(), textTokens
-                    + parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(), 2) < ONE_BATCH;
+                    + parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(),
+                    2) < ONE_BATCH;
         };
     }
 
@@ -363,11 +379,11 @@ public final class VideoModel implements AutoCloseable {
     private void checkFits(Latents latents) {
         var recipe = latents.recipe();
         var expected = new long[] {1, parts.latentFrames(recipe.frames()), parts.vae().latentChannels(),
-            recipe.height() / parts.vae().strideXY(), recipe.width() / parts.vae().strideXY()};
+                recipe.height() / parts.vae().strideXY(), recipe.width() / parts.vae().strideXY()};
         if (!Arrays.equals(latents.values().shape(), expected)) {
             throw new RequestException("%s cannot decode these latents of %s".formatted(name, recipe.model()), List.of(
-                    "they are %s; %d frames of %d x %d are %s here".formatted(Arrays.toString(latents.values().shape()), recipe.frames(),
-                            recipe.width(), recipe.height(), Arrays.toString(expected))));
+                    "they are %s; %d frames of %d x %d are %s here".formatted(Arrays.toString(latents.values().shape()),
+                            recipe.frames(), recipe.width(), recipe.height(), Arrays.toString(expected))));
         }
         if (!latents.values().isFinite()) {
             throw new GenerationException("the latents to decode are not finite; make them again");
@@ -382,7 +398,8 @@ public final class VideoModel implements AutoCloseable {
         var tiles = switch (options.tiling()) {
             case ALWAYS -> true;
             case NEVER -> false;
-            case AUTO -> Estimate.activations(parts.vae(), width, height, parts.latentFrames(frames), vae.dtype()) > WHOLE_PICTURES;
+            case AUTO -> Estimate.activations(parts.vae(), width, height, parts.latentFrames(frames),
+                    vae.dtype()) > WHOLE_PICTURES;
         };
         return tiles ? Optional.of(CogVideoXVae.Tiling.published(parts.vae())) : Optional.empty();
     }
@@ -405,8 +422,10 @@ public final class VideoModel implements AutoCloseable {
 
         void refuse(Recipe recipe) {
             if (!varied) {
-                throw new GenerationException("every pixel of the %d frames has the colour #%06x, which is no video; another seed, fewer "
-                        .formatted(recipe.frames(), colour) + "guidance or another number type than %s may help".formatted(recipe.dtype()));
+                throw new GenerationException(
+                        "every pixel of the %d frames has the colour #%06x, which is no video; another seed, fewer "
+                                .formatted(recipe.frames(), colour)
+                                + "guidance or another number type than %s may help".formatted(recipe.dtype()));
             }
         }
     }
@@ -437,10 +456,14 @@ public final class VideoModel implements AutoCloseable {
         var tile = tiling(r.width(), r.height(), r.frames());
         var textPart = text.filter(_ -> given.prompt().isEmpty()).map(Part::estimate);
 
-        var reading = textPart.map(_ -> Estimate.activations(parts.text().orElseThrow(), words, text.orElseThrow().dtype())).orElse(0L);
+        var reading = textPart
+                .map(_ -> Estimate.activations(parts.text().orElseThrow(), words, text.orElseThrow().dtype()))
+                .orElse(0L);
         var denoising = Estimate.activations(parts.network(), tokens, network.dtype(), batch);
-        var decoding = Estimate.activations(parts.vae(), tile.map(t -> Math.min(t.width(), r.width())).orElse(r.width()),
-                tile.map(t -> Math.min(t.height(), r.height())).orElse(r.height()), parts.latentFrames(r.frames()), vae.dtype());
+        var decoding = Estimate.activations(parts.vae(),
+                tile.map(t -> Math.min(t.width(), r.width())).orElse(r.width()),
+                tile.map(t -> Math.min(t.height(), r.height())).orElse(r.height()), parts.latentFrames(r.frames()),
+                vae.dtype());
         var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), vae.estimate())).toList();
         var activations = Math.max(reading, Math.max(denoising, decoding));
         var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations

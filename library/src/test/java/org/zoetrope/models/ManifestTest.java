@@ -35,7 +35,8 @@ class ManifestTest {
 
     /// Published class to ours.
     private static final Map<String, Builder> BUILDERS = Map.of(
-            "CogVideoXTransformer3DModel", of(CogVideoXTransformer.Config.class, c -> w -> new CogVideoXTransformer(c, w)),
+            "CogVideoXTransformer3DModel",
+            of(CogVideoXTransformer.Config.class, c -> w -> new CogVideoXTransformer(c, w)),
             "AutoencoderKLCogVideoX", of(CogVideoXVae.Config.class, c -> w -> new CogVideoXVae(c, w)));
 
     private static <C extends Record> Builder of(Class<C> config, Function<C, Function<Weights, Object>> model) {
@@ -44,7 +45,8 @@ class ManifestTest {
 
     static Stream<String> manifests() throws IOException {
         try (var files = Files.list(Golden.resource("manifests"))) {
-            return files.map(f -> f.getFileName().toString()).filter(f -> f.endsWith(".json")).sorted().toList().stream();
+            return files.map(f -> f.getFileName().toString()).filter(f -> f.endsWith(".json")).sorted().toList()
+                    .stream();
         }
     }
 

@@ -25,8 +25,10 @@ class EstimateTest {
     void operationsOfThePublishedModelAreThoseOfTheCostTables() {
         var network = CogVideoXTransformer.Config.defaults();
         assertThat(Estimate.forward(network, 17_776) / TERA).isCloseTo(120.0, Percentage.withPercentage(1));
-        assertThat(Estimate.decode(CogVideoXVae.Config.defaults(), 720, 480, 13) / TERA).isCloseTo(315, Percentage.withPercentage(5));
-        assertThat(Estimate.encode(T5Encoder.Config.of(32128, 4096, 64, 10240, 24, 64), 226) / TERA).isCloseTo(2.11, within(0.03));
+        assertThat(Estimate.decode(CogVideoXVae.Config.defaults(), 720, 480, 13) / TERA).isCloseTo(315,
+                Percentage.withPercentage(5));
+        assertThat(Estimate.encode(T5Encoder.Config.of(32128, 4096, 64, 10240, 24, 64), 226) / TERA).isCloseTo(2.11,
+                within(0.03));
     }
 
     @Test
@@ -34,7 +36,8 @@ class EstimateTest {
         var request = Request.of("a paper boat").steps(10).frames(9);
         try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
             var estimate = model.estimate(request);
-            assertThat(estimate.parts().stream().map(Estimate.Part::name)).containsExactly("text_encoder", "transformer", "vae");
+            assertThat(estimate.parts().stream().map(Estimate.Part::name)).containsExactly("text_encoder",
+                    "transformer", "vae");
             var network = estimate.parts().get(1);
             assertThat(network.className()).isEqualTo("CogVideoXTransformer3DModel");
             assertThat(network.stored()).isEqualTo(Map.of(DType.FLOAT32, network.parameters()));
@@ -44,7 +47,8 @@ class EstimateTest {
                     estimate.parts().stream().mapToLong(Estimate.Part::bytes).sum() + estimate.activations());
             assertThat(estimate.denoiseFlops()).isEqualTo(2 * model.estimate(request.guidance(1)).denoiseFlops())
                     .isEqualTo(2 * model.estimate(request.steps(5)).denoiseFlops());
-            assertThat(estimate.flops()).isEqualTo(estimate.encodeFlops() + estimate.denoiseFlops() + estimate.decodeFlops());
+            assertThat(estimate.flops())
+                    .isEqualTo(estimate.encodeFlops() + estimate.denoiseFlops() + estimate.decodeFlops());
         }
     }
 
@@ -54,9 +58,11 @@ class EstimateTest {
         var request = Request.of("a paper boat");
         try (var wide = VideoModel.open(tiny);
                 var half = VideoModel.open(tiny, OpenOptions.defaults().dtype(DType.FLOAT16));
-                var sparing = VideoModel.open(tiny, OpenOptions.defaults().residency(Residency.ONE_AT_A_TIME).branches(Branches.APART))) {
+                var sparing = VideoModel.open(tiny,
+                        OpenOptions.defaults().residency(Residency.ONE_AT_A_TIME).branches(Branches.APART))) {
             var bytes = wide.estimate(request).parts().stream().map(Estimate.Part::bytes).toList();
-            assertThat(half.estimate(request).parts().stream().map(Estimate.Part::bytes).toList()).isEqualTo(bytes.stream().map(b -> b / 2).toList());
+            assertThat(half.estimate(request).parts().stream().map(Estimate.Part::bytes).toList())
+                    .isEqualTo(bytes.stream().map(b -> b / 2).toList());
             assertThat(sparing.estimate(request).peakBytes()).isLessThan(wide.estimate(request).peakBytes());
             assertThat(List.of(wide.estimate(request).peakBytes())).allMatch(p -> p > bytes.getFirst());
         }

@@ -11,17 +11,18 @@ import org.zoetrope.tensor.Torch;
 class ManyGenerationsTest {
     private static final int WARM_UP = 300; // by then the compiler of the virtual machine has met every method
     private static final int RUNS = 1000;
-    private static final long ALLOWED = 24L << 20; // compiler and allocator breathe by 10 MB; 25 kB a run would be found
+    private static final long ALLOWED = 24L << 20; // compiler and allocator breathe by 10 MB
 
-    /// A leaked tensor shows in the number of native objects, a leaked buffer in the resident memory. The model is opened
-    /// and closed every fifty runs.
+    /// A leaked tensor shows in the number of native objects, a leaked buffer in the resident memory. The model is
+    /// opened and closed every fifty runs.
     @Test
     void aThousandGenerationsLeaveMemoryAsItWas() {
         var golden = Golden.open("pipelines/cogvideox-2b-ddim");
         var threads = Torch.threads();
         Torch.threads(1); // the networks are so small that threads would only wait for each other
         try (var _ = Scope.open()) {
-            var given = Given.nothing().prompt(golden.in("prompt_embeds")).negativePrompt(golden.in("negative_prompt_embeds"));
+            var given = Given.nothing().prompt(golden.in("prompt_embeds"))
+                    .negativePrompt(golden.in("negative_prompt_embeds"));
             generate(golden, given, WARM_UP);
             var objects = settledObjects();
             var before = nativeBytes();
@@ -49,7 +50,8 @@ class ManyGenerationsTest {
     /// What the process holds beside the memory that the virtual machine accounts for.
     private static long nativeBytes() {
         var machine = ManagementFactory.getMemoryMXBean();
-        return Torch.residentBytes() - machine.getHeapMemoryUsage().getCommitted() - machine.getNonHeapMemoryUsage().getCommitted();
+        return Torch.residentBytes() - machine.getHeapMemoryUsage().getCommitted()
+                - machine.getNonHeapMemoryUsage().getCommitted();
     }
 
     /// Streams of random numbers are freed by the garbage collector.

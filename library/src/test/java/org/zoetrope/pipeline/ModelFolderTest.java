@@ -13,8 +13,7 @@ import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.WeightsException;
 
 class ModelFolderTest {
-    @TempDir
-    Path folder;
+    @TempDir Path folder;
 
     private void index(String text) throws IOException {
         Files.writeString(folder.resolve("model_index.json"), text);
@@ -34,7 +33,8 @@ class ModelFolderTest {
     void aPublishedFolderIsRead() throws IOException {
         var read = ModelFolder.read(tiny());
         assertThat(read.kind()).isEqualTo(ModelFolder.Kind.COG_VIDEO_X);
-        assertThat(read.components().keySet()).containsExactly("tokenizer", "text_encoder", "transformer", "vae", "scheduler");
+        assertThat(read.components().keySet()).containsExactly("tokenizer", "text_encoder", "transformer", "vae",
+                "scheduler");
         assertThat(read.component("vae").className()).isEqualTo("AutoencoderKLCogVideoX");
         assertThat(read.name()).isEqualTo("tiny");
     }
@@ -57,21 +57,27 @@ class ModelFolderTest {
 
     @Test
     void aMissingFolderAFileAndAComponentAreToldApart() throws IOException {
-        assertThatThrownBy(() -> ModelFolder.read(folder.resolve("nowhere"))).hasMessage("no folder " + folder.resolve("nowhere"));
+        assertThatThrownBy(() -> ModelFolder.read(folder.resolve("nowhere")))
+                .hasMessage("no folder " + folder.resolve("nowhere"));
         var file = Files.writeString(folder.resolve("model.safetensors"), "");
-        assertThatThrownBy(() -> ModelFolder.read(file)).hasMessageContaining("is a file; a model is a folder with a model_index.json");
-        assertThatThrownBy(() -> ModelFolder.read(folder)).hasMessageContaining("no model_index.json in " + folder + " (model.safetensors)")
+        assertThatThrownBy(() -> ModelFolder.read(file))
+                .hasMessageContaining("is a file; a model is a folder with a model_index.json");
+        assertThatThrownBy(() -> ModelFolder.read(folder))
+                .hasMessageContaining("no model_index.json in " + folder + " (model.safetensors)")
                 .hasMessageContaining("as it is downloaded from the hub");
         Files.writeString(folder.resolve("config.json"), "{}");
-        assertThatThrownBy(() -> ModelFolder.read(folder)).hasMessageContaining("this looks like one component of a model");
+        assertThatThrownBy(() -> ModelFolder.read(folder))
+                .hasMessageContaining("this looks like one component of a model");
     }
 
     @Test
     void anUnknownPipelineIsAnsweredWithTheKnownOnes() throws IOException {
         index("{\"_class_name\": \"HunyuanVideoPipeline\"}");
         assertThatThrownBy(() -> ModelFolder.read(folder)).isInstanceOf(ConfigException.class)
-                .hasMessageContaining("describes a HunyuanVideoPipeline, which is not one that can be run; supported are CogVideoXPipeline, "
-                        + "CogVideoXImageToVideoPipeline, CogVideoXVideoToVideoPipeline");
+                .hasMessageContaining(
+                        "describes a HunyuanVideoPipeline, which is not one that can be run; supported are "
+                                + "CogVideoXPipeline, "
+                                + "CogVideoXImageToVideoPipeline, CogVideoXVideoToVideoPipeline");
         index("{}");
         assertThatThrownBy(() -> ModelFolder.read(folder)).hasMessageContaining("a pipeline without _class_name");
     }
@@ -79,7 +85,8 @@ class ModelFolderTest {
     @Test
     void everythingWrongWithAnIndexIsReportedTogether() throws IOException {
         index("""
-                {"_class_name": "CogVideoXPipeline", "tokenizer": ["transformers", "CLIPTokenizer"], "vae": [null, null],
+                {"_class_name": "CogVideoXPipeline", "tokenizer": ["transformers", "CLIPTokenizer"],
+                 "vae": [null, null],
                  "text_encoder": ["transformers", "T5EncoderModel"], "transformer": ["CogVideoXTransformer3DModel"],
                  "safety_checker": ["x", "y"]}""");
         Files.createDirectory(folder.resolve("tokenizer"));
@@ -97,7 +104,8 @@ class ModelFolderTest {
     void theConfigsOfAllComponentsAreReportedTogether() throws IOException {
         var tiny = tiny();
         edit(tiny.resolve("transformer/config.json"), "\"patch_size\"", "\"patch_sise\"");
-        edit(tiny.resolve("vae/config.json"), "\"_class_name\" : \"AutoencoderKLCogVideoX\"", "\"_class_name\" : \"AutoencoderKLWan\"");
+        edit(tiny.resolve("vae/config.json"), "\"_class_name\" : \"AutoencoderKLCogVideoX\"",
+                "\"_class_name\" : \"AutoencoderKLWan\"");
         edit(tiny.resolve("scheduler/scheduler_config.json"), "\"trailing\"", "\"trailling\"");
         assertThatThrownBy(() -> VideoModel.open(tiny)).isInstanceOf(ConfigException.class).hasMessageContainingAll(
                 "unknown key \"patch_sise\" = 2; did you mean \"patch_size\"?",
@@ -111,12 +119,14 @@ class ModelFolderTest {
         edit(tiny.resolve("transformer/config.json"), "\"in_channels\" : 4", "\"in_channels\" : 8");
         edit(tiny.resolve("transformer/config.json"), "\"text_embed_dim\" : 32", "\"text_embed_dim\" : 64");
         assertThatThrownBy(() -> VideoModel.open(tiny)).isInstanceOf(ConfigException.class).hasMessageContainingAll(
-                "the transformer takes in_channels 8, and a CogVideoXPipeline over an autoencoder with latent_channels 4 needs 4",
+                "the transformer takes in_channels 8, and a CogVideoXPipeline over an autoencoder with "
+                        + "latent_channels 4 needs 4",
                 "the text encoder gives d_model 32, the transformer takes text_embed_dim 64");
         var other = TinyModels.textToVideo(folder.resolve("other"));
         edit(other.resolve("scheduler/scheduler_config.json"), "CogVideoXDDIMScheduler", "CogVideoXDPMScheduler");
         assertThatThrownBy(() -> VideoModel.open(other)).hasMessageContaining(
-                "is written for a CogVideoXDPMScheduler, and the index of the model names a CogVideoXDDIMScheduler; make them agree");
+                "is written for a CogVideoXDPMScheduler, and the index of the model names a CogVideoXDDIMScheduler; "
+                        + "make them agree");
     }
 
     /// Opening reads no weights, but it compares all of them.
@@ -126,7 +136,8 @@ class ModelFolderTest {
         try (var files = Files.list(tiny.resolve("vae"))) {
             Files.delete(files.filter(f -> f.toString().endsWith(".safetensors")).sorted().findFirst().orElseThrow());
         }
-        assertThatThrownBy(() -> VideoModel.open(tiny)).isInstanceOf(WeightsException.class).hasMessageContaining("is missing; it should hold");
+        assertThatThrownBy(() -> VideoModel.open(tiny)).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("is missing; it should hold");
         var other = TinyModels.textToVideo(folder.resolve("other"));
         edit(other.resolve("transformer/config.json"), "\"num_layers\" : 2", "\"num_layers\" : 3");
         assertThatThrownBy(() -> VideoModel.open(other)).isInstanceOf(WeightsException.class)

@@ -30,13 +30,15 @@ class PublishedPipelineTest {
     private static Request request(Golden golden) {
         var a = golden.arguments();
         var scale = a.number("guidance_scale");
-        return Request.of("").size(a.integer("width"), a.integer("height")).frames(a.integer("num_frames")).steps(a.integer("num_inference_steps"))
+        return Request.of("").size(a.integer("width"), a.integer("height")).frames(a.integer("num_frames"))
+                .steps(a.integer("num_inference_steps"))
                 .guidance(a.bool("use_dynamic_cfg", false) ? new Guidance.Dynamic(scale, Guidance.Clock.TIMESTEP)
                         : new Guidance.ClassifierFree(scale));
     }
 
     private static Given given(Golden golden) {
-        return Given.nothing().prompt(golden.in("prompt_embeds")).negativePrompt(golden.in("negative_prompt_embeds")).noise(golden.in("latents"));
+        return Given.nothing().prompt(golden.in("prompt_embeds")).negativePrompt(golden.in("negative_prompt_embeds"))
+                .noise(golden.in("latents"));
     }
 
     private static Tensor pixels(VideoModel model, Latents latents) {
@@ -46,15 +48,17 @@ class PublishedPipelineTest {
             chunks.add(chunk.toFloats());
             shapes.add(chunk.shape());
         });
-        return Tensor.cat(IntStream.range(0, chunks.size()).mapToObj(i -> Tensor.of(chunks.get(i), shapes.get(i))).toList(), 2);
+        return Tensor.cat(
+                IntStream.range(0, chunks.size()).mapToObj(i -> Tensor.of(chunks.get(i), shapes.get(i))).toList(), 2);
     }
 
     @ParameterizedTest
     @CsvSource({"cogvideox-2b-ddim, TOGETHER, TOGETHER", "cogvideox-2b-ddim, APART, ONE_AT_A_TIME",
-        "cogvideox-5b-rope-dynamic-cfg, TOGETHER, ONE_AT_A_TIME", "cogvideox-5b-rope-dynamic-cfg, APART, TOGETHER"})
+            "cogvideox-5b-rope-dynamic-cfg, TOGETHER, ONE_AT_A_TIME", "cogvideox-5b-rope-dynamic-cfg, APART, TOGETHER"})
     void theLatentsOfEveryStepAndTheFramesMatchTheReference(String name, Branches branches, Residency residency) {
         var golden = Golden.open("pipelines/" + name);
-        try (var model = VideoModel.open(golden.folder(), OpenOptions.defaults().branches(branches).residency(residency))) {
+        try (var model = VideoModel.open(golden.folder(),
+                OpenOptions.defaults().branches(branches).residency(residency))) {
             var steps = new ArrayList<float[]>();
             var latents = model.denoise(request(golden), given(golden), progress -> {
                 if (progress instanceof Progress.Denoising(var done, _, var x) && done > 0) {
@@ -63,7 +67,8 @@ class PublishedPipelineTest {
             });
             var shape = latents.values().shape();
             golden.assertClose(Tensor.stack(steps.stream().map(x -> Tensor.of(x, shape)).toList(), 0), "latents");
-            golden.assertClose(pixels(model, latents).permute(0, 2, 1, 3, 4).times(0.5).plus(0.5).clamp(0, 1), "frames");
+            golden.assertClose(pixels(model, latents).permute(0, 2, 1, 3, 4).times(0.5).plus(0.5).clamp(0, 1),
+                    "frames");
         }
     }
 }

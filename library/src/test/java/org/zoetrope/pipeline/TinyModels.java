@@ -13,7 +13,8 @@ import org.zoetrope.weights.ConfigFile;
 final class TinyModels {
     private static final String NETWORK = """
             "num_attention_heads": 2, "attention_head_dim": 16, "out_channels": 4, "num_layers": 2, "time_embed_dim": 8,
-            "text_embed_dim": 32, "max_text_seq_length": 24, "sample_width": 4, "sample_height": 4, "sample_frames": 9""";
+            "text_embed_dim": 32, "max_text_seq_length": 24, "sample_width": 4, "sample_height": 4,
+            "sample_frames": 9""";
 
     private TinyModels() {}
 
@@ -24,20 +25,26 @@ final class TinyModels {
 
     /// As CogVideoX-5B I2V: rotary and learned positions.
     static Path imageToVideo(Path folder) throws IOException {
-        return write(folder, "CogVideoXImageToVideoPipeline", """
-                "in_channels": 8, "use_rotary_positional_embeddings": true, "use_learned_positional_embeddings": true""", false);
+        return write(folder, "CogVideoXImageToVideoPipeline",
+                """
+                        "in_channels": 8, "use_rotary_positional_embeddings": true,
+                        "use_learned_positional_embeddings": true""",
+                false);
     }
 
     /// As CogVideoX1.5-5B: pairs of frames.
     static Path pairedTextToVideo(Path folder) throws IOException {
         return write(folder, "CogVideoXPipeline", """
-                "in_channels": 4, "use_rotary_positional_embeddings": true, "patch_size_t": 2, "patch_bias": false""", false);
+                "in_channels": 4, "use_rotary_positional_embeddings": true, "patch_size_t": 2, "patch_bias": false""",
+                false);
     }
 
     /// As CogVideoX1.5-5B I2V: pairs of frames, an `ofs` embedding and an inverted scale.
     static Path pairedImageToVideo(Path folder) throws IOException {
-        return write(folder, "CogVideoXImageToVideoPipeline", """
-                "in_channels": 8, "use_rotary_positional_embeddings": true, "patch_size_t": 2, "ofs_embed_dim": 8, "patch_bias": false""",
+        return write(folder, "CogVideoXImageToVideoPipeline",
+                """
+                        "in_channels": 8, "use_rotary_positional_embeddings": true, "patch_size_t": 2,
+                        "ofs_embed_dim": 8, "patch_bias": false""",
                 true);
     }
 
@@ -45,7 +52,8 @@ final class TinyModels {
         var network = ConfigFile.parse("tiny", "{%s, %s}".formatted(NETWORK, keys), CogVideoXTransformer.Config.class);
         var vae = ConfigFile.parse("tiny", """
                 {"block_out_channels": [8, 8, 8, 8], "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 2,
-                 "sample_width": 32, "sample_height": 32, "invert_scale_latents": %s}""".formatted(invertScale), CogVideoXVae.Config.class);
+                 "sample_width": 32, "sample_height": 32, "invert_scale_latents": %s}""".formatted(invertScale),
+                CogVideoXVae.Config.class);
         var text = T5Encoder.Config.of(32128, 32, 8, 64, 1, 4);
         RandomFolder.write(folder, new RandomFolder.Contents(pipeline, network, vae, text, DType.FLOAT32, 64 << 10));
         return folder;

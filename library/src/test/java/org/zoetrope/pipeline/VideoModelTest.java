@@ -37,8 +37,7 @@ import org.zoetrope.weights.Weights;
 import org.zoetrope.weights.WeightsException;
 
 class VideoModelTest {
-    @TempDir
-    static Path folder;
+    @TempDir static Path folder;
 
     static Path published;
     static VideoModel model;
@@ -97,8 +96,8 @@ class VideoModelTest {
             assertThat(again.frames().images().get(f)).isEqualTo(video.frames().images().get(f));
         }
         var base = latents(model, BOAT);
-        for (var other : List.of(BOAT.seed(8), BOAT.guidance(3), BOAT.guidance(1), BOAT.steps(3), BOAT.negativePrompt("blur"),
-                Request.of("a red boat").steps(2).seed(7))) {
+        for (var other : List.of(BOAT.seed(8), BOAT.guidance(3), BOAT.guidance(1), BOAT.steps(3),
+                BOAT.negativePrompt("blur"), Request.of("a red boat").steps(2).seed(7))) {
             assertThat(distance(latents(model, other), base)).as(other.toString()).isGreaterThan(1e-3);
         }
     }
@@ -138,11 +137,13 @@ class VideoModelTest {
 
     // ---------------------------------------------------------------- length
 
-    /// The published decoder makes 4 T frames of an even number T of latent frames; the clip asked for has 4 (T - 1) + 1.
+    /// The published decoder makes 4 T frames of an even number T of latent frames; the clip asked for has 4 (T - 1) +
+    /// 1.
     @ParameterizedTest
     @ValueSource(ints = {1, 5, 9, 13, 17, 21})
     void everyValidNumberOfFramesComesOut(int frames) {
-        assertThat(model.generate(BOAT.steps(1).frames(frames).size(16, 16), ProgressListener.none()).frames().count()).isEqualTo(frames);
+        assertThat(model.generate(BOAT.steps(1).frames(frames).size(16, 16), ProgressListener.none()).frames().count())
+                .isEqualTo(frames);
     }
 
     @Test
@@ -187,7 +188,8 @@ class VideoModelTest {
         try (var animator = VideoModel.open(TinyModels.imageToVideo(folder.resolve("i2v")))) {
             var first = latents(animator, BOAT.initImage(clip(1, 32, 32)));
             assertThat(latents(animator, BOAT.initImage(clip(1, 32, 32)))).isEqualTo(first);
-            assertThat(distance(latents(animator, BOAT.initImage(clip(3, 32, 32).slice(2, 3))), first)).isGreaterThan(1e-4);
+            assertThat(distance(latents(animator, BOAT.initImage(clip(3, 32, 32).slice(2, 3))), first))
+                    .isGreaterThan(1e-4);
             var video = animator.generate(BOAT.initImage(clip(1, 64, 48)), ProgressListener.none());
             assertThat(video.recipe().start()).contains("image");
             assertThat(video.frames().count()).isEqualTo(9);
@@ -198,7 +200,8 @@ class VideoModelTest {
     @Test
     void theLaterImageToVideoModelsRunToo() throws IOException {
         try (var animator = VideoModel.open(TinyModels.pairedImageToVideo(folder.resolve("paired-i2v")))) {
-            assertThat(animator.generate(BOAT.initImage(clip(1, 32, 32)), ProgressListener.none()).frames().count()).isEqualTo(9);
+            assertThat(animator.generate(BOAT.initImage(clip(1, 32, 32)), ProgressListener.none()).frames().count())
+                    .isEqualTo(9);
         }
     }
 
@@ -250,7 +253,8 @@ class VideoModelTest {
                 case Progress.Decoding(var done, var chunks) -> "decode %d/%d".formatted(done, chunks);
             }));
         }
-        assertThat(seen).containsExactly("load text_encoder", "encode prompt", "encode negative prompt", "load transformer", "denoise 0/2",
+        assertThat(seen).containsExactly("load text_encoder", "encode prompt", "encode negative prompt",
+                "load transformer", "denoise 0/2",
                 "denoise 1/2", "denoise 2/2", "load vae", "decode 0/2", "decode 1/2", "decode 2/2");
     }
 
@@ -270,7 +274,8 @@ class VideoModelTest {
                 return done.contains(3);
             }
         };
-        assertThatThrownBy(() -> model.generate(BOAT.steps(50), listener)).isInstanceOf(CancelledException.class).hasMessage("cancelled after 3 of 50 steps");
+        assertThatThrownBy(() -> model.generate(BOAT.steps(50), listener)).isInstanceOf(CancelledException.class)
+                .hasMessage("cancelled after 3 of 50 steps");
         assertThat(done).containsExactly(0, 1, 2, 3);
         assertThat(scope.size()).isZero();
     }
@@ -303,15 +308,18 @@ class VideoModelTest {
     @Test
     void theFirstStepThatIsNotFiniteEndsTheRunWithAReason() throws IOException {
         try (var broken = VideoModel.open(damaged("nan", "transformer", "proj_out.bias", Float.NaN))) {
-            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none())).isInstanceOf(SamplingException.class)
+            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none()))
+                    .isInstanceOf(SamplingException.class)
                     .hasMessageContaining("step 1 of 2").hasMessageContaining("the prediction already was not");
         }
     }
 
     @Test
     void framesThatAreNotFiniteAreRefused() throws IOException {
-        try (var broken = VideoModel.open(damaged("infinite", "vae", "decoder.conv_out.conv.bias", Float.POSITIVE_INFINITY))) {
-            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none())).isInstanceOf(GenerationException.class)
+        try (var broken = VideoModel
+                .open(damaged("infinite", "vae", "decoder.conv_out.conv.bias", Float.POSITIVE_INFINITY))) {
+            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none()))
+                    .isInstanceOf(GenerationException.class)
                     .hasMessageContaining("the decoder gave frames that are not finite in chunk 1 of 1");
         }
     }
@@ -319,7 +327,8 @@ class VideoModelTest {
     @Test
     void aBlackVideoIsRefused() throws IOException {
         try (var broken = VideoModel.open(damaged("black", "vae", "decoder.conv_out.conv.bias", -1000))) {
-            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none())).isInstanceOf(GenerationException.class)
+            assertThatThrownBy(() -> broken.generate(BOAT, ProgressListener.none()))
+                    .isInstanceOf(GenerationException.class)
                     .hasMessageContaining("every pixel of the 9 frames has the colour #000000");
         }
     }
@@ -344,11 +353,14 @@ class VideoModelTest {
     @Test
     void latentsOfAnotherModelAreRefused() {
         var recipe = model.denoise(BOAT, ProgressListener.none()).recipe();
-        assertThatThrownBy(() -> model.decode(new Latents(Tensor.zeros(1, 3, 16, 4, 4), recipe, List.of()), ProgressListener.none()))
-                .isInstanceOf(RequestException.class).hasMessageContaining("they are [1, 3, 16, 4, 4]; 9 frames of 32 x 32 are [1, 3, 4, 4, 4] here");
+        assertThatThrownBy(() -> model.decode(new Latents(Tensor.zeros(1, 3, 16, 4, 4), recipe, List.of()),
+                ProgressListener.none()))
+                .isInstanceOf(RequestException.class)
+                .hasMessageContaining("they are [1, 3, 16, 4, 4]; 9 frames of 32 x 32 are [1, 3, 4, 4, 4] here");
         var file = folder.resolve("other.safetensors");
         SafetensorsWriter.write(file, Map.of("latents", Tensor.zeros(2)));
-        assertThatThrownBy(() -> Latents.load(file)).isInstanceOf(WeightsException.class).hasMessageContaining("does not hold latents with their recipe");
+        assertThatThrownBy(() -> Latents.load(file)).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("does not hold latents with their recipe");
     }
 
     @Test
@@ -362,7 +374,8 @@ class VideoModelTest {
     @Test
     void theVersionIsThatOfTheBuild() throws IOException {
         var pom = Path.of("pom.xml").toAbsolutePath();
-        assertThat(Files.readString(Files.exists(pom) ? pom : Path.of("library/pom.xml"))).contains("<version>" + Recipe.VERSION + "</version>");
+        assertThat(Files.readString(Files.exists(pom) ? pom : Path.of("library/pom.xml")))
+                .contains("<version>" + Recipe.VERSION + "</version>");
     }
 
     // ---------------------------------------------------------------- choices of the machine
@@ -374,7 +387,8 @@ class VideoModelTest {
         long small = 30_000_000, large = 6_600_000_000L, largest = 4_800_000_000L;
         assertThat(VideoModel.dtype(small, small, Device.CPU, withUnits)).isEqualTo(DType.FLOAT32);
         assertThat(VideoModel.dtype(large, largest, Device.CPU, withUnits)).isEqualTo(DType.BFLOAT16);
-        assertThat(VideoModel.dtype(large, largest, Device.CPU, new Machine(64L << 30, false))).isEqualTo(DType.FLOAT32);
+        assertThat(VideoModel.dtype(large, largest, Device.CPU, new Machine(64L << 30, false)))
+                .isEqualTo(DType.FLOAT32);
         assertThat(VideoModel.dtype(large, largest, Device.CPU, without)).isEqualTo(DType.BFLOAT16);
         assertThat(VideoModel.dtype(small, small, new Device(Device.Kind.CUDA, 0), without)).isEqualTo(DType.BFLOAT16);
     }
@@ -394,8 +408,10 @@ class VideoModelTest {
             var config = ConfigFile.read(published.resolve("vae/config.json"), CogVideoXVae.Config.class);
             var expected = vae(published).decode(latents.values().permute(0, 2, 1, 3, 4).div(1.15258426),
                     Optional.of(CogVideoXVae.Tiling.published(config)));
-            tiled.pixels(latents, ProgressListener.none(), chunk -> assertThat(chunk.toFloats()).isEqualTo(expected.toFloats()));
-            model.pixels(latents, ProgressListener.none(), chunk -> assertThat(distance(chunk.toFloats(), expected.toFloats())).isGreaterThan(1e-4));
+            tiled.pixels(latents, ProgressListener.none(),
+                    chunk -> assertThat(chunk.toFloats()).isEqualTo(expected.toFloats()));
+            model.pixels(latents, ProgressListener.none(),
+                    chunk -> assertThat(distance(chunk.toFloats(), expected.toFloats())).isGreaterThan(1e-4));
         }
     }
 
@@ -412,7 +428,8 @@ class VideoModelTest {
     @Test
     void typesThatCannotBeComputedWithAreRefused() {
         for (var type : List.of(DType.INT8, DType.FLOAT8_E4M3)) {
-            assertThatThrownBy(() -> VideoModel.open(published, OpenOptions.defaults().dtype(type))).hasMessageContaining("choose float32, bfloat16 or float16");
+            assertThatThrownBy(() -> VideoModel.open(published, OpenOptions.defaults().dtype(type)))
+                    .hasMessageContaining("choose float32, bfloat16 or float16");
         }
         assertThat(model.dtype()).isEqualTo(DType.FLOAT32);
     }

@@ -37,21 +37,25 @@ public final class RandomFolder {
     ///
     /// @param pipeline published pipeline class
     /// @param shard    most bytes of weights in one file
-    public record Contents(String pipeline, CogVideoXTransformer.Config network, CogVideoXVae.Config vae, T5Encoder.Config text,
-            DType dtype, long shard) {}
+    public record Contents(String pipeline, CogVideoXTransformer.Config network, CogVideoXVae.Config vae,
+            T5Encoder.Config text, DType dtype, long shard) {}
 
     private RandomFolder() {}
 
     /// @param args folder, name of the manifests such as `CogVideoX-2b`, number type
     public static void main(String[] args) throws IOException {
         if (args.length != 3) {
-            throw new IllegalArgumentException("expected FOLDER MODEL TYPE, such as /data/random-2b CogVideoX-2b float16");
+            throw new IllegalArgumentException(
+                    "expected FOLDER MODEL TYPE, such as /data/random-2b CogVideoX-2b float16");
         }
-        var network = ConfigFile.parse(args[1], manifest(args[1] + "__transformer.json"), CogVideoXTransformer.Config.class);
+        var network = ConfigFile.parse(args[1], manifest(args[1] + "__transformer.json"),
+                CogVideoXTransformer.Config.class);
         var vae = ConfigFile.parse(args[1], manifest("CogVideoX-2b__vae.json"), CogVideoXVae.Config.class);
-        var pipeline = network.inChannels() == vae.latentChannels() ? "CogVideoXPipeline" : "CogVideoXImageToVideoPipeline";
+        var pipeline = network.inChannels() == vae.latentChannels() ? "CogVideoXPipeline"
+                : "CogVideoXImageToVideoPipeline";
         var xxl = T5Encoder.Config.of(32128, 4096, 64, 10240, 24, 64);
-        write(Path.of(args[0]), new Contents(pipeline, network, vae, xxl, DType.valueOf(args[2].toUpperCase(Locale.ROOT)), SHARD));
+        write(Path.of(args[0]),
+                new Contents(pipeline, network, vae, xxl, DType.valueOf(args[2].toUpperCase(Locale.ROOT)), SHARD));
     }
 
     private static String manifest(String file) throws IOException {
@@ -61,26 +65,33 @@ public final class RandomFolder {
     /// Writes the folder.
     public static void write(Path folder, Contents c) throws IOException {
         Files.createDirectories(folder);
-        Files.writeString(folder.resolve("model_index.json"), """
-                {"_class_name": "%s", "_diffusers_version": "0.30.0.dev0",
-                 "tokenizer": ["transformers", "T5Tokenizer"], "text_encoder": ["transformers", "T5EncoderModel"],
-                 "transformer": ["diffusers", "CogVideoXTransformer3DModel"], "vae": ["diffusers", "AutoencoderKLCogVideoX"],
-                 "scheduler": ["diffusers", "CogVideoXDDIMScheduler"]}
-                """.formatted(c.pipeline));
+        Files.writeString(folder.resolve("model_index.json"),
+                """
+                        {"_class_name": "%s", "_diffusers_version": "0.30.0.dev0",
+                         "tokenizer": ["transformers", "T5Tokenizer"],
+                         "text_encoder": ["transformers", "T5EncoderModel"],
+                         "transformer": ["diffusers", "CogVideoXTransformer3DModel"],
+                         "vae": ["diffusers", "AutoencoderKLCogVideoX"],
+                         "scheduler": ["diffusers", "CogVideoXDDIMScheduler"]}
+                        """
+                        .formatted(c.pipeline));
         var scheduler = Files.createDirectories(folder.resolve("scheduler"));
         Files.copy(Golden.resource("golden/pipelines/cogvideox-2b-ddim/scheduler/scheduler_config.json"),
                 scheduler.resolve("scheduler_config.json"), StandardCopyOption.REPLACE_EXISTING);
         var tokenizer = Files.createDirectories(folder.resolve("tokenizer"));
         for (var file : List.of("spiece.model", "tokenizer_config.json")) {
-            Files.copy(Golden.resource("golden/tokenizers/t5/" + file), tokenizer.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+            Files.copy(Golden.resource("golden/tokenizers/t5/" + file), tokenizer.resolve(file),
+                    StandardCopyOption.REPLACE_EXISTING);
         }
         component(folder.resolve("text_encoder"), "T5EncoderModel", c.text, "model", c, w -> new T5Encoder(c.text, w));
         component(folder.resolve("transformer"), "CogVideoXTransformer3DModel", c.network, "diffusion_pytorch_model", c,
                 w -> new CogVideoXTransformer(c.network, w));
-        component(folder.resolve("vae"), "AutoencoderKLCogVideoX", c.vae, "diffusion_pytorch_model", c, w -> new CogVideoXVae(c.vae, w));
+        component(folder.resolve("vae"), "AutoencoderKLCogVideoX", c.vae, "diffusion_pytorch_model", c,
+                w -> new CogVideoXVae(c.vae, w));
     }
 
-    private static void component(Path folder, String className, Record config, String base, Contents c, Consumer<Weights> build)
+    private static void component(Path folder, String className, Record config, String base, Contents c,
+            Consumer<Weights> build)
             throws IOException {
         ConfigFile.write(folder.resolve("config.json"), className, config);
         var shapes = new LinkedHashMap<String, long[]>();
@@ -93,7 +104,8 @@ public final class RandomFolder {
         var rng = new Rng(className.hashCode());
         var places = new LinkedHashMap<String, String>();
         for (var i = 0; i < shards.size(); i++) {
-            var file = shards.size() == 1 ? base + ".safetensors" : "%s-%05d-of-%05d.safetensors".formatted(base, i + 1, shards.size());
+            var file = shards.size() == 1 ? base + ".safetensors"
+                    : "%s-%05d-of-%05d.safetensors".formatted(base, i + 1, shards.size());
             var names = shards.get(i);
             Scope.run(() -> {
                 var tensors = new LinkedHashMap<String, Tensor>();
@@ -103,7 +115,8 @@ public final class RandomFolder {
             names.forEach(name -> places.put(name, file));
         }
         if (shards.size() > 1) {
-            var index = Map.of("metadata", Map.of("total_size", shapes.values().stream().mapToLong(s -> bytes(s, c.dtype)).sum()),
+            var index = Map.of("metadata",
+                    Map.of("total_size", shapes.values().stream().mapToLong(s -> bytes(s, c.dtype)).sum()),
                     "weight_map", places);
             Files.writeString(folder.resolve(base + ".safetensors.index.json"), JSON.writeValueAsString(index));
         }
