@@ -20,6 +20,7 @@ import picocli.CommandLine.ParentCommand;
                         + "also after kill -9, to the same losses. The model ends up in OUT/model."},
         footer = {"", "Examples:",
                 "  zoetrope train mini --out runs/mini",
+                "  zoetrope train mini --out runs/on --from models/mini --steps 4000",
                 "  zoetrope train mini --out runs/try --rehearsal"})
 final class TrainCommand implements Callable<Integer> {
     enum Recipe {
@@ -35,6 +36,9 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--steps", paramLabel = "N",
             description = "Steps of the transformer (default: the recipe's).")
     private Optional<Integer> steps;
+    @Option(names = "--from", paramLabel = "DIR",
+            description = "Train the model of this folder on instead of beginning from nothing.")
+    private Optional<Path> from;
     @Option(names = "--workers", paramLabel = "N",
             description = "Threads, each with a core (default: one a core).")
     private Optional<Integer> workers;
@@ -50,7 +54,8 @@ final class TrainCommand implements Callable<Integer> {
             throw new UsageException("%d workers and %d steps; give 1 or more of each", threads, steps.orElse(1));
         }
         var stages = rehearsal ? MiniRecipe.rehearsal() : MiniRecipe.bundled(threads);
-        var model = steps.map(stages::denoiserSteps).orElse(stages).run(out, new Report());
+        var counted = steps.map(stages::denoiserSteps).orElse(stages);
+        var model = from.map(counted::from).orElse(counted).run(out, new Report());
         zoetrope.terminal().result("trained %s; try it: zoetrope generate \"a red circle moves right\" --model %s",
                 model,
                 model);
