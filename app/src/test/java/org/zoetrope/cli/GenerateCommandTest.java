@@ -230,7 +230,9 @@ class GenerateCommandTest {
     /// In a process of its own, since it ends one. The signal comes in the middle of denoising.
     @Test
     void controlCLeavesNoHalfFile() throws Exception {
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        // A build that runs in the background of a script inherits an ignored SIGINT, which Java would leave ignored.
+        var process = new ProcessBuilder("env", "--default-signal=INT",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-cp",
                 System.getProperty("java.class.path"), Main.class.getName(), "generate", "x", "-m", model.toString(),
                 "-o", target.toString(), "--steps", "1000").redirectErrorStream(true).start();
