@@ -42,7 +42,7 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
         return new MiniRecipe(VaeStage.mini(1), TrainingRun.Options.of(2800, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100), 6_000, 4, 6, 128, 2, 8, 4,
-                TrainingRun.Options.of(1900, 1e-3).workers(workers).saveEvery(250),
+                TrainingRun.Options.of(2500, 1e-3).workers(workers).saveEvery(250),
                 TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
