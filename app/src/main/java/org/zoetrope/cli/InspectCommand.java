@@ -28,7 +28,7 @@ import picocli.CommandLine.ParentCommand;
 /// Says what a folder or file holds, before or after a run.
 @Command(name = "inspect", mixinStandardHelpOptions = true, sortOptions = false,
         description = {
-                "Say what something holds:",
+                "Say what a model folder, a video or a safetensors file holds:",
                 "a model folder (components, parameters, number types, memory and time of a request), a video "
                         + "(format, length, the recipe it was made with), or a safetensors file (its tensors)."},
         footer = {"",

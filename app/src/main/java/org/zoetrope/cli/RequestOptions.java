@@ -20,7 +20,7 @@ final class RequestOptions {
             description = "How strongly the prompt leads; 1 leaves the negative prompt out (default: the model's).")
     private Optional<Double> guidance;
     @Option(names = "--dynamic-guidance",
-            description = "Let the guidance rise with the steps, as CogVideoX's authors do with their DPM sampler.")
+            description = "Let the guidance rise from 1 to 1 + SCALE with the steps, CogVideoX's dynamic guidance.")
     private boolean dynamic;
 
     Request on(Request start) {

@@ -101,7 +101,7 @@ class LauncherTest {
         launch().succeeds();
         Files.setLastModifiedTime(home.resolve("library/src/main/A.java"),
                 FileTime.fromMillis(System.currentTimeMillis() + 5000));
-        launch().succeeds();
+        assertThat(launch().succeeds().err()).contains("sources changed");
         assertThat(builds()).isEqualTo(2);
     }
 
