@@ -83,11 +83,27 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
                 + 3L * c.numHeads() * tokens * tokens * Float.BYTES;
     }
 
-    /// Bytes of temporaries of decoding one chunk of pictures of this size: the widest level is the last but one, where
-    /// features of the level above are already at full size.
+    /// Bytes of temporaries of decoding one chunk of pictures of this size. The widest moment is the first norm of the last
+    /// level, where the features of the level before are at full size already and exist seven times.
     static long activations(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
-        var frames = Math.min(latentFrames, 3) * c.strideT();
+        var perChunk = latentFrames < 2 ? latentFrames : 2 + latentFrames % 2;
+        var frames = perChunk % 2 == 0 ? perChunk * c.strideT() : (perChunk - 1) * c.strideT() + 1;
         var channels = c.blockOutChannels().get(Math.min(1, c.blockOutChannels().size() - 1));
-        return 6L * channels * frames * width * height * dtype.bytes();
+        return 7L * channels * frames * width * height * dtype.bytes();
+    }
+
+    /// Bytes that the decoder's convolutions carry from chunk to chunk, two frames each, for all tiles of a picture.
+    static long tails(CogVideoXVae.Config c, long width, long height, DType dtype) {
+        var levels = c.blockOutChannels().size();
+        var channels = (double) c.blockOutChannels().getLast();
+        var area = (double) width * height / c.strideXY() / c.strideXY();
+        var total = (c.latentChannels() + 4 * channels) * area;
+        for (var level = 0; level < levels; level++) {
+            var out = c.blockOutChannels().get(levels - 1 - level);
+            total += (channels + (2.0 * c.layersPerBlock() + 1) * out) * area;
+            channels = out;
+            area *= level < levels - 1 ? 4 : 1;
+        }
+        return (long) (2 * (total + channels * area) * dtype.bytes());
     }
 }

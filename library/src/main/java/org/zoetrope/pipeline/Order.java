@@ -77,7 +77,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
                     dtype.name().toLowerCase(Locale.ROOT),
                     r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
             if (problems.isEmpty()) {
-                checkTensors(recipe, guidance);
+                checkTensors(recipe);
             }
             if (!problems.isEmpty()) {
                 throw new RequestException(model + " cannot run this request", problems);
@@ -221,7 +221,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             }
         }
 
-        private void checkTensors(Recipe recipe, Guidance guidance) {
+        private void checkTensors(Recipe recipe) {
             given.noise()
                     .ifPresent(n -> require(Arrays.equals(n.shape(), parts.latentShape(recipe)),
                             "the given noise is %s, expected %s", n, Arrays.toString(parts.latentShape(recipe))));

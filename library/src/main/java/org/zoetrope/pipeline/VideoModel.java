@@ -463,7 +463,7 @@ public final class VideoModel implements AutoCloseable {
         var decoding = Estimate.activations(parts.vae(),
                 tile.map(t -> Math.min(t.width(), r.width())).orElse(r.width()),
                 tile.map(t -> Math.min(t.height(), r.height())).orElse(r.height()), parts.latentFrames(r.frames()),
-                vae.dtype());
+                vae.dtype()) + Estimate.tails(parts.vae(), r.width(), r.height(), vae.dtype());
         var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), vae.estimate())).toList();
         var activations = Math.max(reading, Math.max(denoising, decoding));
         var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations

@@ -5,7 +5,6 @@ import static org.zoetrope.tensor.ShapeException.require;
 import static org.zoetrope.weights.Init.uniform;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -13,6 +12,7 @@ import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.GroupNorm;
@@ -225,21 +225,17 @@ public final class CogVideoXVae {
 
     private static void stream(Tensor input, int size, Optional<Grid> wanted, BiFunction<Tensor, FeatureCache, Tensor> network, Consumer<Tensor> receiver) {
         var grid = wanted.filter(g -> input.size(3) > g.inHeight || input.size(4) > g.inWidth);
-        var caches = Collections.nCopies(grid.map(g -> g.tiles(input)).orElse(1), FeatureCache.start());
+        var caches = Stream.generate(FeatureCache::new).limit(grid.map(g -> g.tiles(input)).orElse(1)).toList();
         var start = 0L;
         try {
             for (var length : chunks(input.size(2), size)) {
-                var before = caches;
-                var current = before.stream().map(FeatureCache::next).toList();
-                caches = current;
                 var from = start;
-                var result = Scope.run(() -> {
+                receiver.accept(Scope.run(() -> {
                     var part = input.narrow(2, from, length);
-                    return grid.isPresent() ? grid.get().apply(part, current, network) : network.apply(part, current.getFirst());
-                });
-                before.forEach(FeatureCache::free);
+                    return grid.isPresent() ? grid.get().apply(part, caches, network)
+                            : network.apply(part, caches.getFirst());
+                }));
                 start += length;
-                receiver.accept(result);
             }
         } finally {
             caches.forEach(FeatureCache::free);

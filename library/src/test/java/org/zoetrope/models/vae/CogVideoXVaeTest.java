@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -104,6 +105,24 @@ class CogVideoXVaeTest {
             live.add(Torch.liveObjects());
         });
         assertThat(live.getLast()).isLessThanOrEqualTo(live.get(1)); // fewer where the garbage collector met leftovers of earlier tests
+    }
+
+    @Test
+    void aReceiverThatFailsLeavesNothingBehind() {
+        var vae = load(Golden.open("components/cogvideox-vae"));
+        var latents = new Rng(3).normal(1, 4, 9, 2, 2);
+        var received = new ArrayList<Long>();
+        var before = Torch.liveObjects();
+        Consumer<Tensor> receiver = chunk -> {
+            received.add(chunk.size(2));
+            if (received.size() == 2) {
+                throw new IllegalStateException("disk full");
+            }
+        };
+        Runnable decoding = () -> Scope.run(() -> vae.decode(latents, Optional.empty(), receiver));
+        assertThatThrownBy(decoding::run).hasMessage("disk full");
+        assertThat(received).containsExactly(9L, 8L);
+        assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before);
     }
 
     @Test
