@@ -20,6 +20,7 @@ import org.zoetrope.diffusion.Prediction;
 import org.zoetrope.diffusion.Sampler;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.ClipTextEncoder;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
@@ -45,7 +46,8 @@ final class Subjects {
 
     private static final Map<String, Subject> COMPONENTS = Map.of(
             "CogVideoXTransformer3DModel", Subjects::cogVideoXTransformer,
-            "AutoencoderKLCogVideoX", Subjects::cogVideoXVae);
+            "AutoencoderKLCogVideoX", Subjects::cogVideoXVae,
+            "WanTransformer3DModel", Subjects::wanTransformer);
     private static final Map<String, Subject> TEXT_ENCODERS = Map.of(
             "T5EncoderModel", Subjects::t5,
             "UMT5EncoderModel", Subjects::t5,
@@ -107,6 +109,22 @@ final class Subjects {
                 overlap.orElse(a.number("tile_overlap_factor_height", published.overlapHeight())),
                 overlap.orElse(a.number("tile_overlap_factor_width", published.overlapWidth()))))
                 : Optional.empty();
+    }
+
+    private static SequencedMap<String, Tensor> wanTransformer(Fixture f) {
+        var model = load(f.folder(), WanTransformer.Config.class, WanTransformer::new);
+        var outputs = new LinkedHashMap<String, Tensor>();
+        var x = f.in("hidden_states");
+        if (f.has("in.rope_cos")) {
+            var c = model.config();
+            var rotary = model.rotary(x.size(2) / c.patch(0), x.size(3) / c.patch(1), x.size(4) / c.patch(2));
+            // The reference keeps axes for batch and heads.
+            outputs.put("rope_cos", rotary.cos().reshape(f.in("rope_cos").shape()));
+            outputs.put("rope_sin", rotary.sin().reshape(f.in("rope_sin").shape()));
+        }
+        outputs.put("sample", model.forward(x, f.in("timestep"), f.in("encoder_hidden_states"),
+                f.optionalIn("encoder_hidden_states_image")));
+        return outputs;
     }
 
     // ---------------------------------------------------------------- text encoders

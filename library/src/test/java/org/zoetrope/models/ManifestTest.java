@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.Golden;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -37,7 +38,8 @@ class ManifestTest {
     private static final Map<String, Builder> BUILDERS = Map.of(
             "CogVideoXTransformer3DModel",
             of(CogVideoXTransformer.Config.class, c -> w -> new CogVideoXTransformer(c, w)),
-            "AutoencoderKLCogVideoX", of(CogVideoXVae.Config.class, c -> w -> new CogVideoXVae(c, w)));
+            "AutoencoderKLCogVideoX", of(CogVideoXVae.Config.class, c -> w -> new CogVideoXVae(c, w)),
+            "WanTransformer3DModel", of(WanTransformer.Config.class, c -> w -> new WanTransformer(c, w)));
 
     private static <C extends Record> Builder of(Class<C> config, Function<C, Function<Weights, Object>> model) {
         return (subject, json, w) -> model.apply(ConfigFile.parse(subject, json, config)).apply(w);

@@ -3,7 +3,6 @@ package org.zoetrope.models.text;
 import static org.zoetrope.tensor.Axis.axis;
 import static org.zoetrope.weights.ConfigException.require;
 import static org.zoetrope.weights.Init.normal;
-import static org.zoetrope.weights.Init.ones;
 
 import java.util.Arrays;
 import java.util.List;
@@ -11,6 +10,7 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.zoetrope.nn.Linear;
+import org.zoetrope.nn.RmsNorm;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
@@ -84,7 +84,7 @@ public final class T5Encoder {
         var layers = w.at("encoder.block");
         var shared = c.modelType == ModelType.UMT5 ? null : Block.bias(layers.at("0"), c);
         blocks = layers.each(c.numLayers, b -> new Block(b, c, shared));
-        norm = new RmsNorm(w.at("encoder.final_layer_norm"), c);
+        norm = new RmsNorm(w.at("encoder.final_layer_norm"), c.dModel, c.layerNormEpsilon);
     }
 
     public Config config() {
@@ -140,9 +140,10 @@ public final class T5Encoder {
     private record Block(RmsNorm attentionNorm, SelfAttention attention, RmsNorm feedForwardNorm,
             FeedForward feedForward) {
         Block(Weights w, Config c, @Nullable Tensor shared) {
-            this(new RmsNorm(w.at("layer.0.layer_norm"), c),
+            this(new RmsNorm(w.at("layer.0.layer_norm"), c.dModel, c.layerNormEpsilon),
                     new SelfAttention(w.at("layer.0.SelfAttention"), c, shared == null ? bias(w, c) : shared),
-                    new RmsNorm(w.at("layer.1.layer_norm"), c), new FeedForward(w.at("layer.1.DenseReluDense"), c));
+                    new RmsNorm(w.at("layer.1.layer_norm"), c.dModel, c.layerNormEpsilon),
+                    new FeedForward(w.at("layer.1.DenseReluDense"), c));
         }
 
         static Tensor bias(Weights w, Config c) {
@@ -217,18 +218,6 @@ public final class T5Encoder {
                 case "gelu_new" -> Tensor::geluTanh;
                 default -> Tensor::silu;
             };
-        }
-    }
-
-    /// x / rms(x) scaled by channel; the mean square is taken in float32.
-    private record RmsNorm(Tensor weight, double epsilon) {
-        RmsNorm(Weights w, Config c) {
-            this(w.get("weight", ones(), c.dModel), c.layerNormEpsilon);
-        }
-
-        Tensor forward(Tensor x) {
-            var wide = x.to(DType.FLOAT32);
-            return wide.times(wide.square().mean(true, -1).plus(epsilon).rsqrt()).to(weight.dtype()).times(weight);
         }
     }
 
