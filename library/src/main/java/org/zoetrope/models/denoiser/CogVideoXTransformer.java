@@ -11,10 +11,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.FeedForward;
 import org.zoetrope.nn.LayerNorm;
 import org.zoetrope.nn.Linear;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.nn.RotaryEmbedding;
 import org.zoetrope.nn.SinCosPositions;
 import org.zoetrope.nn.TimeEmbedding;
@@ -147,6 +149,11 @@ public final class CogVideoXTransformer {
     ///
     /// @param ofsValue [B], 2.0 in the published pipeline; required exactly when the config has `ofs_embed_dim`
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> ofsValue) {
+        return forward(x, timestep, prompt, ofsValue, Pass.plain());
+    }
+
+    /// As [#forward(Tensor, Tensor, Tensor, Optional)], with what is special about this call.
+    public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> ofsValue, Pass pass) {
         checkShape(x);
         require(ofsValue.isPresent() == (ofs != null), "this model %s an ofs value", ofs != null ? "needs" : "does not take");
         var frames = x.size(1);
@@ -169,7 +176,8 @@ public final class CogVideoXTransformer {
         }
         var rotary = config.useRotaryPositionalEmbeddings ? Optional.of(rotary(tokens, rows, columns).to(x.device())) : Optional.<RotaryEmbedding>empty();
         var condSilu = condition.silu();
-        var end = Scope.fold(new Streams(words, video), blocks, (streams, block) -> block.forward(streams, condSilu, rotary));
+        var indices = IntStream.range(0, blocks.size()).boxed().toList();
+        var end = Scope.fold(new Streams(words, video), indices, (streams, i) -> blocks.get(i).forward(streams, condSilu, rotary, pass.at(i)));
         var modulation = outModulation.forward(condSilu).unsqueeze(1).chunk(2, -1);               // shift, scale
         var y = outNorm.forward(finalNorm.forward(end.video)).times(modulation.get(1).plus(1)).plus(modulation.get(0));
         return unpatch(out.forward(y), tokens, rows, columns);
@@ -260,9 +268,9 @@ public final class CogVideoXTransformer {
                     new FeedForward(w.at("ff"), c.width(), 4L * c.width()));
         }
 
-        Streams forward(Streams x, Tensor condSilu, Optional<RotaryEmbedding> rotary) {
+        Streams forward(Streams x, Tensor condSilu, Optional<RotaryEmbedding> rotary, Pass.Block pass) {
             var first = norm1.forward(x, condSilu);
-            x = first.add(x, attention.forward(first.streams, rotary));
+            x = first.add(x, attention.forward(first.streams, rotary, pass));
             var second = norm2.forward(x, condSilu);
             return second.add(x, mlp.forward(second.streams.joined()));
         }
@@ -303,7 +311,7 @@ public final class CogVideoXTransformer {
                     new Linear(w.at("to_out.0"), c.width(), c.width()));
         }
 
-        Tensor forward(Streams x, Optional<RotaryEmbedding> rotary) {
+        Tensor forward(Streams x, Optional<RotaryEmbedding> rotary, Pass.Block pass) {
             var joined = x.joined();                                                              // [B, L+V, D]
             var q = normQ.forward(split(toQ.forward(joined)));                                    // [B, heads, L+V, d]
             var k = normK.forward(split(toK.forward(joined)));
@@ -312,7 +320,9 @@ public final class CogVideoXTransformer {
                 q = rotateVideo(q, x, rotary.get());
                 k = rotateVideo(k, x, rotary.get());
             }
-            var seen = q.to(v.dtype()).attention(k.to(v.dtype()), v, null, 1 / Math.sqrt(q.size(3)));
+            var scale = 1 / Math.sqrt(q.size(3));
+            pass.see(AttentionTap.Kind.JOINT, q, k, x.words.size(1), scale);
+            var seen = q.to(v.dtype()).attention(k.to(v.dtype()), v, null, scale);
             return toOut.forward(seen.rearrange("B n S d -> B S (n d)"));
         }
 

@@ -3,6 +3,7 @@ package org.zoetrope.models.denoiser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -10,8 +11,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.Golden;
-import org.zoetrope.tensor.Device;
+import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
@@ -95,6 +98,33 @@ class CogVideoXTransformerTest {
         var model = load(golden);
         var alone = model.forward(golden.in("hidden_states").narrow(0, 1, 1), golden.in("timestep").narrow(0, 1, 1), golden.in("encoder_hidden_states").narrow(0, 1, 1));
         assertThat(alone.minus(golden.out("sample").narrow(0, 1, 1)).abs().max().item()).isLessThan(1e-5);
+    }
+
+    /// Watching is the seam of editing: it must not change what is watched, and the scores must be those of attention.
+    @Test
+    void aTapSeesTheAttentionOfTheBlocksItWatchesAndChangesNothing() {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        var seen = new ArrayList<Integer>();
+        var watched = model.forward(golden.in("hidden_states"), golden.in("timestep"), text, Optional.empty(), Pass.watched(new AttentionTap() {
+            @Override
+            public boolean watches(int block) {
+                return block == 1;
+            }
+
+            @Override
+            public void see(int block, Site site) {
+                seen.add(block);
+                assertThat(site.kind()).isEqualTo(Kind.JOINT);
+                assertThat(site.textKeys().size(2)).isEqualTo(text.size(1));
+                assertThat(site.videoQueries().size(2) + site.textQueries().size(2)).isEqualTo(site.q().size(2));
+                assertThat(site.videoKeys().size(2)).isEqualTo(site.videoQueries().size(2));
+                assertThat(site.scale()).isEqualTo(1 / Math.sqrt(site.q().size(3)));
+            }
+        }));
+        assertThat(seen).containsExactly(1);
+        assertThat(watched.toFloats()).isEqualTo(model.forward(golden.in("hidden_states"), golden.in("timestep"), text).toFloats());
     }
 
     @Test
