@@ -41,10 +41,11 @@ class RoomsTest {
             scenes          : media
             hub             :
             pipeline        : models diffusion media nn weights tensor
+            edit            : pipeline models diffusion media nn weights tensor
             parity          : pipeline models diffusion media nn weights tensor
             eval            : models.vision scenes media weights tensor
             train           : pipeline models diffusion scenes media nn weights tensor
-            cli             : train eval parity pipeline hub models diffusion scenes media nn weights tensor
+            cli             : train edit eval parity pipeline hub models diffusion scenes media nn weights tensor
             """;
 
     private static final String ROOT = "org.zoetrope.";

@@ -1,0 +1,106 @@
+package org.zoetrope.edit;
+
+import org.zoetrope.diffusion.Plan;
+import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.diffusion.Step;
+import org.zoetrope.diffusion.StepListener;
+import org.zoetrope.nn.Pass;
+import org.zoetrope.tensor.Tensor;
+
+/// What every method works with: the clip, the network under both prompts and under none, the levels of the run.
+///
+/// Axes: T latent frames, C latent channels, H W latent height and width.
+///
+/// @param source     latents of the clip at the network's scale [1, T, C, H, W]
+/// @param plan       flow levels from noise to data
+/// @param from       the network under the words that describe the source
+/// @param to         the network under the words that describe the edited clip
+/// @param unprompted the network under the negative prompt; the same for both sides
+/// @param windows    how a long clip is looked at
+/// @param mask       where the edit may act
+/// @param draws      the noise
+/// @param counter    counts every evaluation
+/// @param listener   hears of every step
+public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Windows windows,
+        EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
+    /// A task without a mask, in one window.
+    public static EditTask of(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Draws draws) {
+        return new EditTask(source, plan, from, to, unprompted, Windows.one((int) source.size(1)),
+                EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+    }
+
+    public EditTask withMask(EditMask where) {
+        return new EditTask(source, plan, from, to, unprompted, windows, where, draws, counter, listener);
+    }
+
+    public EditTask withWindows(Windows parts) {
+        return new EditTask(source, plan, from, to, unprompted, parts, mask, draws, counter, listener);
+    }
+
+    /// Steps of the whole run.
+    public int steps() {
+        return plan.steps().size();
+    }
+
+    /// Unit noise of the clip's shape.
+    Tensor noise(Step step, int draw) {
+        return draws.noise(step.index(), draw, source);
+    }
+
+    /// A change of nothing.
+    Tensor unchanged() {
+        return Tensor.zeros(source.dtype(), source.device(), source.shape());
+    }
+
+    /// The guided velocity of the source side.
+    Tensor sourceVelocity(Tensor x, Step step, double guidanceScale) {
+        return guided(from, EditMask.Side.SOURCE, x, step, guidanceScale);
+    }
+
+    /// The guided velocity of the target side.
+    Tensor targetVelocity(Tensor x, Step step, double guidanceScale) {
+        return guided(to, EditMask.Side.TARGET, x, step, guidanceScale);
+    }
+
+    /// Both velocities under the same noise, where the edit so far is `delta`.
+    ///
+    /// The target side stands at z_s + delta and not at `Z + z_s - X`, which in floating point is not z_s where nothing
+    /// was edited: equal prompts would leave the source (EditorsTest.equalPromptsReturnTheSourceBitForBit).
+    Velocities velocities(Tensor delta, Step step, Tensor noise, double sourceScale, double targetScale) {
+        var zs = step.at().noisy(source, noise);
+        return new Velocities(sourceVelocity(zs, step, sourceScale),
+                targetVelocity(zs.plus(delta), step, targetScale));
+    }
+
+    private Tensor guided(Branch prompted, EditMask.Side side, Tensor x, Step step, double scale) {
+        var cond = windows.across(x, (part, start) -> mask.watch(side, start,
+                pass -> counted(prompted, part, step, pass)));
+        if (scale == 1) {
+            return cond;
+        }
+        var uncond = windows.across(x, (part, _) -> counted(unprompted, part, step, Pass.plain()));
+        return uncond.plus(cond.minus(uncond).times(scale));
+    }
+
+    private Tensor counted(Branch branch, Tensor x, Step step, Pass pass) {
+        counter.forward(x.size(0));
+        return branch.velocity(x, step, pass);
+    }
+
+    /// What the mask leaves of a velocity or of a change.
+    Tensor masked(Tensor change) {
+        return mask.weights().map(weights -> change.times(weights.like(change))).orElse(change);
+    }
+
+    /// Reports the state after a step.
+    ///
+    /// @throws SamplingException if it is not finite
+    Tensor stepped(Step step, Tensor latents) {
+        if (!latents.isFinite()) {
+            throw new SamplingException(("step %d of %d of the edit gave latents that are not finite; try less guidance "
+                    + "or another number type").formatted(step.index() + 1, step.total()));
+        }
+        listener.after(step, latents);
+        return latents;
+    }
+}

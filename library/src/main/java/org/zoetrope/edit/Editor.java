@@ -1,0 +1,28 @@
+package org.zoetrope.edit;
+
+import org.zoetrope.tensor.Tensor;
+
+/// A method of editing: from the latents of a clip to the latents of the changed clip. Methods are values, hold no state,
+/// and see nothing of a network but its velocity under the two prompts.
+///
+/// What ties the result to the source tells them apart: nothing or what noise leaves over ([RandomStart], [Sdedit]), or
+/// the difference of two velocities under the same noise ([FlowEdit], [FlowDirectorV1], [FlowDirectorV2]).
+public interface Editor {
+    /// The latents of the edited clip, shaped like `task.source()`.
+    Tensor edit(EditTask task);
+
+    /// How many evaluations of the network [#edit] takes, apart from those of finding a mask.
+    ///
+    /// @param steps   of the whole run
+    /// @param windows a long clip is looked at in so many parts
+    long evaluations(int steps, int windows);
+
+    /// The published name of the method with its parameters, for recipes.
+    @Override
+    String toString();
+
+    /// Evaluations of one guided prediction: guidance 1 leaves the unprompted one out.
+    static int perPrediction(double guidanceScale) {
+        return guidanceScale == 1 ? 1 : 2;
+    }
+}

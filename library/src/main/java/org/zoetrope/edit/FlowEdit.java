@@ -1,0 +1,66 @@
+package org.zoetrope.edit;
+
+import static org.zoetrope.tensor.ShapeException.require;
+
+import java.util.stream.IntStream;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+
+/// FlowEdit (arXiv 2412.08629, algorithm 1): an ordinary differential equation that leads from the source to the edited
+/// clip directly. At every level both sides are given the same noise, and the difference of their velocities moves the
+/// edit; there is no inversion and no gradient.
+///
+/// The state is `delta = Z - X`, the change of the source so far.
+///
+/// @param nMax        share of the steps in which the edit moves; the steps before them, the noisiest, are skipped
+/// @param nMin        share of the steps, the last ones, that sample ordinarily under the target prompt
+/// @param nAvg        draws of noise whose velocities are averaged
+/// @param sourceScale guidance scale under the source prompt
+/// @param targetScale guidance scale under the target prompt
+public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, double targetScale) implements Editor {
+    public FlowEdit {
+        require(nMin >= 0 && nMin <= nMax && nMax <= 1,
+                "n_max %s and n_min %s are shares of the steps: 0 <= n_min <= n_max <= 1", nMax, nMin);
+        require(nAvg >= 1, "n_avg %d; give 1 or more draws", nAvg);
+    }
+
+    /// Defaults for Wan2.1 (n_max 0.8 of the steps, n_min 0, one draw, scales 3.5 and 10.5).
+    public static FlowEdit defaults() {
+        return new FlowEdit(0.8, 0, 1, 3.5, 10.5);
+    }
+
+    @Override
+    public Tensor edit(EditTask task) {
+        var total = task.steps();
+        var editing = task.plan().steps().subList(total - count(nMax, total), total - count(nMin, total));
+        var sampling = task.plan().steps().subList(total - count(nMin, total), total);
+        return Scope.run(() -> {
+            var delta = Scope.fold(task.unchanged(), editing, (d, step) -> {
+                task.mask().beginStep();
+                var draws = IntStream.range(0, nAvg).mapToObj(draw -> Scope.run(() -> task
+                        .velocities(d, step, task.noise(step, draw), sourceScale, targetScale).difference())).toList();
+                var change = task.masked(Velocities.mean(draws)).times(step.to().sigma() - step.from().sigma());
+                return task.stepped(step, d.plus(change));
+            });
+            var edited = task.source().plus(delta);
+            if (sampling.isEmpty()) {
+                return edited;
+            }
+            // The edit so far is noised as a whole and finished like any sample.
+            var noise = task.noise(sampling.getFirst(), 0);
+            var start = sampling.getFirst().from().noisy(task.source(), noise).plus(delta);
+            return Sdedit.sample(task, start, noise, sampling, targetScale);
+        });
+    }
+
+    private static int count(double share, int steps) {
+        return (int) Math.round(share * steps);
+    }
+
+    @Override
+    public long evaluations(int steps, int windows) {
+        var moving = count(nMax, steps) - count(nMin, steps);
+        var both = Editor.perPrediction(sourceScale) + Editor.perPrediction(targetScale);
+        return ((long) both * nAvg * moving + (long) Editor.perPrediction(targetScale) * count(nMin, steps)) * windows;
+    }
+}
