@@ -24,6 +24,7 @@ import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.ClipTextEncoder;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.pipeline.Given;
 import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.Progress;
@@ -47,7 +48,8 @@ final class Subjects {
     private static final Map<String, Subject> COMPONENTS = Map.of(
             "CogVideoXTransformer3DModel", Subjects::cogVideoXTransformer,
             "AutoencoderKLCogVideoX", Subjects::cogVideoXVae,
-            "WanTransformer3DModel", Subjects::wanTransformer);
+            "WanTransformer3DModel", Subjects::wanTransformer,
+            "AutoencoderKLWan", Subjects::wanVae);
     private static final Map<String, Subject> TEXT_ENCODERS = Map.of(
             "T5EncoderModel", Subjects::t5,
             "UMT5EncoderModel", Subjects::t5,
@@ -124,6 +126,29 @@ final class Subjects {
         }
         outputs.put("sample", model.forward(x, f.in("timestep"), f.in("encoder_hidden_states"),
                 f.optionalIn("encoder_hidden_states_image")));
+        return outputs;
+    }
+
+    private static SequencedMap<String, Tensor> wanVae(Fixture f) {
+        var model = load(f.folder(), WanVae.Config.class, WanVae::new);
+        var a = f.arguments();
+        var named = a.keys().stream().anyMatch(key -> key.startsWith("tile_"));
+        var published = WanVae.Tiling.PUBLISHED;
+        var tiling = !named ? Optional.<WanVae.Tiling>empty()
+                : Optional.of(new WanVae.Tiling(
+                        a.integer("tile_sample_min_height", published.height()),
+                        a.integer("tile_sample_min_width", published.width()),
+                        a.integer("tile_sample_stride_height", published.strideHeight()),
+                        a.integer("tile_sample_stride_width", published.strideWidth())));
+        var outputs = new LinkedHashMap<String, Tensor>();
+        f.optionalIn("video").ifPresent(video -> {
+            var posterior = model.encode(video, tiling);
+            outputs.put("mean", posterior.mean());
+            if (f.has("out.logvar")) {
+                outputs.put("logvar", posterior.logVariance());
+            }
+        });
+        f.optionalIn("latents").ifPresent(latents -> outputs.put("decoded", model.decode(latents, tiling)));
         return outputs;
     }
 

@@ -22,6 +22,7 @@ import org.zoetrope.Golden;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
@@ -39,7 +40,8 @@ class ManifestTest {
             "CogVideoXTransformer3DModel",
             of(CogVideoXTransformer.Config.class, c -> w -> new CogVideoXTransformer(c, w)),
             "AutoencoderKLCogVideoX", of(CogVideoXVae.Config.class, c -> w -> new CogVideoXVae(c, w)),
-            "WanTransformer3DModel", of(WanTransformer.Config.class, c -> w -> new WanTransformer(c, w)));
+            "WanTransformer3DModel", of(WanTransformer.Config.class, c -> w -> new WanTransformer(c, w)),
+            "AutoencoderKLWan", of(WanVae.Config.class, c -> w -> new WanVae(c, w)));
 
     private static <C extends Record> Builder of(Class<C> config, Function<C, Function<Weights, Object>> model) {
         return (subject, json, w) -> model.apply(ConfigFile.parse(subject, json, config)).apply(w);

@@ -568,6 +568,13 @@ public final class Tensor {
         return own(torch.std(handle, axes, true, keep));
     }
 
+    /// The Euclidean length over axes.
+    public Tensor norm(boolean keep, long... axes) {
+        try (var two = new Scalar(2.0); var type = new ScalarTypeOptional()) {
+            return own(torch.linalg_vector_norm(handle, two, axes, keep, type));
+        }
+    }
+
     /// The largest elements over axes.
     public Tensor max(boolean keep, long... axes) {
         return own(torch.amax(handle, axes, keep));

@@ -46,6 +46,14 @@ class TensorTest {
     }
 
     @Test
+    void theNormIsTheLengthOverItsAxes() {
+        var x = Tensor.of(new float[] {3, 4, 0, 5, 12, 0}, 2, 3);
+        assertThat(x.norm(false, 1).toFloats()).containsExactly(5, 13);
+        assertThat(x.norm(true, 0, 1).shape()).containsExactly(1, 1);
+        assertThat(x.norm(true, 0, 1).item()).isCloseTo(Math.sqrt(194), org.assertj.core.api.Assertions.within(1e-5));
+    }
+
+    @Test
     void everyElementTypeHasItsSize() {
         for (var type : DType.values()) {
             assertThat(Tensor.zeros(type, Device.CPU, 4).bitcast(DType.UINT8).count()).isEqualTo(4L * type.bytes());

@@ -7,12 +7,10 @@ import static org.zoetrope.weights.Init.uniform;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.GroupNorm;
@@ -176,7 +174,8 @@ public final class CogVideoXVae {
                 video.size(4), video.size(3), config.strideXY());
         return Scope.run(() -> {
             var parts = new ArrayList<Tensor>();
-            stream(video, FRAMES_PER_CHUNK, encodeGrid(tiling), encoder::forward, parts::add);
+            CausalNetwork network = encoder::forward;
+            network.stream(video, chunks(video.size(2), FRAMES_PER_CHUNK), encodeGrid(tiling), parts::add);
             var moments = parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 2);
             var halves = moments.chunk(2, 1);
             return new Posterior(halves.get(0), halves.get(1).clamp(-30, 20));
@@ -204,7 +203,8 @@ public final class CogVideoXVae {
     /// grow with the length of the clip. What the receiver gets is owned by the scope this was called in.
     public void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver) {
         require(latents.rank() == 5 && latents.size(1) == config.latentChannels, "latents %s are not [B, %d, T, H, W]", latents, config.latentChannels);
-        stream(latents, LATENTS_PER_CHUNK, decodeGrid(tiling), decoder::forward, receiver);
+        CausalNetwork network = decoder::forward;
+        network.stream(latents, chunks(latents.size(2), LATENTS_PER_CHUNK), decodeGrid(tiling), receiver);
     }
 
     /// How many chunks a clip of this many latent frames is decoded in.
@@ -223,105 +223,22 @@ public final class CogVideoXVae {
         return lengths;
     }
 
-    private static void stream(Tensor input, int size, Optional<Grid> wanted, BiFunction<Tensor, FeatureCache, Tensor> network, Consumer<Tensor> receiver) {
-        var grid = wanted.filter(g -> input.size(3) > g.inHeight || input.size(4) > g.inWidth);
-        var caches = Stream.generate(FeatureCache::new).limit(grid.map(g -> g.tiles(input)).orElse(1)).toList();
-        var start = 0L;
-        try {
-            for (var length : chunks(input.size(2), size)) {
-                var from = start;
-                receiver.accept(Scope.run(() -> {
-                    var part = input.narrow(2, from, length);
-                    return grid.isPresent() ? grid.get().apply(part, caches, network)
-                            : network.apply(part, caches.getFirst());
-                }));
-                start += length;
-            }
-        } finally {
-            caches.forEach(FeatureCache::free);
-        }
-    }
-
-    private Optional<Grid> decodeGrid(Optional<Tiling> tiling) {
+    private Optional<TileGrid> decodeGrid(Optional<Tiling> tiling) {
         return tiling.map(t -> {
             var height = t.height / config.strideXY();
             var width = t.width / config.strideXY();
-            return new Grid(height, width, Tiling.of(height, 1 - t.overlapHeight), Tiling.of(width, 1 - t.overlapWidth),
+            return new TileGrid(height, width, Tiling.of(height, 1 - t.overlapHeight), Tiling.of(width, 1 - t.overlapWidth),
                     Tiling.of(t.height, t.overlapHeight), Tiling.of(t.width, t.overlapWidth), t.height, t.width);
         });
     }
 
-    private Optional<Grid> encodeGrid(Optional<Tiling> tiling) {
+    private Optional<TileGrid> encodeGrid(Optional<Tiling> tiling) {
         return tiling.map(t -> {
             var height = t.height / config.strideXY();
             var width = t.width / config.strideXY();
-            return new Grid(t.height, t.width, Tiling.of(t.height, 1 - t.overlapHeight), Tiling.of(t.width, 1 - t.overlapWidth),
+            return new TileGrid(t.height, t.width, Tiling.of(t.height, 1 - t.overlapHeight), Tiling.of(t.width, 1 - t.overlapWidth),
                     Tiling.of(height, t.overlapHeight), Tiling.of(width, t.overlapWidth), height, width);
         });
-    }
-
-    /// Overlapping tiles: their size and distance on the way in, the width of the blended seam and their size on the way out.
-    private record Grid(int inHeight, int inWidth, int stepHeight, int stepWidth, int seamHeight, int seamWidth, int outHeight, int outWidth) {
-        private Grid {
-            require(stepHeight > 0 && stepWidth > 0, "tiles of %d x %d are too small for their overlap", inHeight, inWidth);
-            // Otherwise the tiles would not add up to the picture.
-            require((long) stepHeight * outHeight == (long) (outHeight - seamHeight) * inHeight && (long) stepWidth * outWidth == (long) (outWidth - seamWidth) * inWidth,
-                    "tiles of %d x %d do not overlap by whole latents: every %d x %d on the way in, seams of %d x %d on the way out",
-                    inHeight, inWidth, stepHeight, stepWidth, seamHeight, seamWidth);
-        }
-
-        private static int count(long size, int step) {
-            return (int) ((size + step - 1) / step);
-        }
-
-        int tiles(Tensor input) {
-            return count(input.size(3), stepHeight) * count(input.size(4), stepWidth);
-        }
-
-        Tensor apply(Tensor input, List<FeatureCache> caches, BiFunction<Tensor, FeatureCache, Tensor> network) {
-            var rows = count(input.size(3), stepHeight);
-            var columns = count(input.size(4), stepWidth);
-            var above = new Tensor[columns];
-            var lines = new ArrayList<Tensor>();
-            for (var i = 0; i < rows; i++) {
-                var pieces = new ArrayList<Tensor>();
-                Tensor left = null;
-                for (var j = 0; j < columns; j++) {
-                    var cache = caches.get(i * columns + j);
-                    var piece = tile(input, i * stepHeight, j * stepWidth);
-                    var tile = Scope.run(() -> network.apply(piece, cache));
-                    tile = i > 0 ? blend(above[j], tile, 3, seamHeight) : tile;
-                    tile = left != null ? blend(left, tile, 4, seamWidth) : tile;
-                    above[j] = tile;
-                    left = tile;
-                    var kept = tile.narrow(3, 0, Math.min(tile.size(3), outHeight - seamHeight));
-                    pieces.add(kept.narrow(4, 0, Math.min(tile.size(4), outWidth - seamWidth)));
-                }
-                lines.add(Tensor.cat(pieces, 4));
-            }
-            return Tensor.cat(lines, 3);
-        }
-
-        private Tensor tile(Tensor input, long top, long start) {
-            return input.narrow(3, top, Math.min(inHeight, input.size(3) - top)).narrow(4, start, Math.min(inWidth, input.size(4) - start));
-        }
-
-        /// Fades from the end of one tile into the start of the next along an axis.
-        private static Tensor blend(Tensor before, Tensor tile, int axis, int wanted) {
-            var seam = Math.min(Math.min(before.size(axis), tile.size(axis)), wanted);
-            if (seam == 0) {
-                return tile;
-            }
-            var weights = new float[(int) seam];
-            for (var i = 0; i < seam; i++) {
-                weights[i] = (float) i / seam;
-            }
-            var shape = axis == 3 ? new long[] {1, 1, 1, seam, 1} : new long[] {1, 1, 1, 1, seam};
-            var in = Tensor.of(weights, shape).like(tile);
-            var old = before.narrow(axis, before.size(axis) - seam, seam);
-            var faded = old.times(in.negate().plus(1)).plus(tile.narrow(axis, 0, seam).times(in));
-            return Tensor.cat(List.of(faded, tile.narrow(axis, seam, tile.size(axis) - seam)), axis);
-        }
     }
 
     // ---------------------------------------------------------------- networks
