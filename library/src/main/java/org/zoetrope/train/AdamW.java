@@ -3,6 +3,7 @@ package org.zoetrope.train;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -42,20 +43,22 @@ public final class AdamW {
     /// @param learningRate alpha of this step
     /// @param gradients    one per parameter, in their order
     public void step(int step, double learningRate, List<Tensor> gradients) {
-        var correction1 = 1 - Math.pow(options.beta1, step);
-        var correction2 = 1 - Math.pow(options.beta2, step);
+        var next = gradients.iterator();
+        slots.keySet().forEach(name -> step(name, step, learningRate, next.next()));
+    }
+
+    /// Moves one parameter; threads may move different ones at the same time.
+    void step(String name, int step, double learningRate, Tensor gradient) {
+        var slot = Objects.requireNonNull(slots.get(name), name);
         Scope.run(() -> {
-            var next = gradients.iterator();
-            for (var slot : slots.values()) {
-                var gradient = next.next();
-                var target = slot.parameter.detach();
-                var m = slot.mean.lerpInPlace(gradient, 1 - options.beta1);
-                var v = slot.square.timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
-                if (options.decay > 0 && target.rank() > 1) {
-                    target.timesInPlace(1 - learningRate * options.decay);
-                }
-                target.addQuotientInPlace(m, v.div(correction2).sqrt().plus(options.epsilon), -learningRate / correction1);
+            var target = slot.parameter.detach();
+            var m = slot.mean.lerpInPlace(gradient, 1 - options.beta1);
+            var v = slot.square.timesInPlace(options.beta2).addProductInPlace(gradient, gradient, 1 - options.beta2);
+            if (options.decay > 0 && target.rank() > 1) {
+                target.timesInPlace(1 - learningRate * options.decay);
             }
+            var root = v.div(1 - Math.pow(options.beta2, step)).sqrt().plus(options.epsilon);
+            target.addQuotientInPlace(m, root, -learningRate / (1 - Math.pow(options.beta1, step)));
         });
     }
 

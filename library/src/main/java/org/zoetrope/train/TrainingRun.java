@@ -3,6 +3,7 @@ package org.zoetrope.train;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
@@ -157,32 +159,61 @@ public final class TrainingRun {
     private Progress take(Loss loss, ExecutorService workers) {
         var index = step();
         var parts = IntStream.range(0, options.parts).mapToObj(part -> workers.submit(() -> differentiate(loss, index, part))).toList();
-        try (var _ = Scope.open()) {
-            // Parts are added in their order, whichever finished first: sums of floats depend on it.
-            var first = finished(parts.getFirst());
-            var total = first.loss;
-            for (var later : parts.subList(1, parts.size())) {
-                var part = finished(later);
-                total += part.loss;
-                for (var i = 0; i < part.gradients.size(); i++) {
-                    first.gradients.get(i).addInPlace(part.gradients.get(i), 1);
-                    part.gradients.get(i).close();
-                }
-            }
-            if (!Double.isFinite(total)) {
-                throw new IllegalStateException("the loss of step " + index + " is " + total + "; lower the learning rate and continue from " + checkpoint);
-            }
-            var norm = Tensor.stack(first.gradients.stream().map(g -> g.square().sum()).toList(), 0).sum().sqrt().item();
-            var factor = Math.min(1, options.clip / (norm / options.parts + 1e-6)) / options.parts;
-            first.gradients.forEach(g -> g.timesInPlace(factor));
-            adam.step(index + 1, options.rate(index), first.gradients);
-            first.gradients.forEach(Tensor::close);
-            // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
-            var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
-            averages.forEach((name, a) -> a.lerpInPlace(Objects.requireNonNull(parameters.get(name)).detach(), 1 - decay));
-            losses.add(total / options.parts);
-            return new Progress(step(), options.steps, total / options.parts, norm / options.parts, options.rate(index));
+        var results = parts.stream().map(TrainingRun::finished).toList();
+        var total = results.stream().mapToDouble(Part::loss).sum();
+        if (!Double.isFinite(total)) {
+            throw new IllegalStateException("the loss of step " + index + " is " + total + "; lower the learning rate and continue from " + checkpoint);
         }
+        var squares = new double[parameters.size()];
+        everyParameter(workers, (i, _) -> squares[i] = sumParts(results, i));
+        var norm = Math.sqrt(Arrays.stream(squares).sum()) / options.parts;
+        if (!Double.isFinite(norm)) {
+            var wrong = IntStream.range(0, squares.length).filter(i -> !Double.isFinite(squares[i])).boxed().toList();
+            var names = List.copyOf(parameters.keySet());
+            throw new IllegalStateException("the gradient of " + names.get(wrong.getFirst()) + " at step " + index + " is not finite (and of "
+                    + (wrong.size() - 1) + " more parameters); the last checkpoint is " + checkpoint);
+        }
+        var factor = Math.min(1, options.clip / (norm + 1e-6)) / options.parts;
+        // Young averages follow quickly: (1 + k) / (10 + k) until the decay is reached.
+        var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
+        everyParameter(workers, (i, name) -> {
+            var gradient = results.getFirst().gradients.get(i);
+            adam.step(name, index + 1, options.rate(index), gradient.timesInPlace(factor));
+            gradient.close();
+            Objects.requireNonNull(averages.get(name)).lerpInPlace(Objects.requireNonNull(parameters.get(name)).detach(), 1 - decay);
+        });
+        losses.add(total / options.parts);
+        return new Progress(step(), options.steps, total / options.parts, norm, options.rate(index));
+    }
+
+    /// Adds the gradients of later parts to the first part's, in their order, whichever finished first: sums of floats
+    /// depend on it.
+    ///
+    /// @return the sum of their squares
+    private static double sumParts(List<Part> parts, int parameter) {
+        var sum = parts.getFirst().gradients.get(parameter);
+        for (var later : parts.subList(1, parts.size())) {
+            sum.addInPlace(later.gradients.get(parameter), 1);
+            later.gradients.get(parameter).close();
+        }
+        return sum.square().sum().item();
+    }
+
+    private interface Work {
+        void on(int index, String parameter);
+    }
+
+    /// Shares the parameters among the workers. What is done to one does not depend on the others, so their order is free.
+    private void everyParameter(ExecutorService workers, Work work) {
+        var names = List.copyOf(parameters.keySet());
+        var next = new AtomicInteger();
+        var shares = IntStream.range(0, options.workers).mapToObj(_ -> workers.submit(() -> {
+            for (var i = next.getAndIncrement(); i < names.size(); i = next.getAndIncrement()) {
+                var index = i;
+                Scope.run(() -> work.on(index, names.get(index)));
+            }
+        })).toList();
+        shares.forEach(TrainingRun::finished);
     }
 
     private Part differentiate(Loss loss, int index, int part) {
@@ -192,9 +223,9 @@ public final class TrainingRun {
         }
     }
 
-    private static Part finished(Future<Part> part) {
+    private static <T> T finished(Future<T> work) {
         try {
-            return part.get();
+            return work.get();
         } catch (ExecutionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
         } catch (InterruptedException e) {

@@ -16,6 +16,7 @@ import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.Weights;
 import org.zoetrope.weights.WeightsException;
 
@@ -48,6 +49,20 @@ class TrainingRunTest {
     @Test
     void theNumberOfWorkersDoesNotChangeTheResult(@TempDir Path folder) {
         assertThat(train(folder.resolve("two"), OPTIONS.workers(2), _ -> {})).isEqualTo(train(folder.resolve("one"), OPTIONS, _ -> {}));
+    }
+
+    /// The root of zero is zero and its slope infinite.
+    @Test
+    void aGradientThatIsNotFiniteStopsTheRunBeforeItMovesAnything(@TempDir Path folder) {
+        try (var _ = Scope.open()) {
+            var fresh = Weights.fresh(new Rng(1), DType.FLOAT32, Device.CPU);
+            var layer = new Linear(fresh.at("layer"), 4, 4);
+            var before = fresh.tree().get("layer.weight").copy();
+            var run = new TrainingRun(folder.resolve("run.safetensors"), fresh.tree(), OPTIONS);
+            Runnable training = () -> run.run((_, _) -> layer.forward(Tensor.zeros(1, 4)).minus(layer.forward(Tensor.zeros(1, 4))).sqrt().sum(), _ -> {});
+            assertThatThrownBy(training::run).hasMessageContaining("gradient of layer.").hasMessageContaining("step 0");
+            assertThat(fresh.tree().get("layer.weight").detach().minus(before).abs().max().item()).isZero();
+        }
     }
 
     @Test
