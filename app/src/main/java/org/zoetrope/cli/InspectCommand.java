@@ -13,7 +13,6 @@ import org.zoetrope.media.MediaFile;
 import org.zoetrope.media.MediaInfo;
 import org.zoetrope.pipeline.Estimate;
 import org.zoetrope.pipeline.Given;
-import org.zoetrope.pipeline.ModelFolder;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.Scope;
@@ -105,7 +104,7 @@ final class InspectCommand implements Callable<Integer> {
         return Scope.run(() -> {
             var wanted = request.on(Request.of("a prompt")).seed(0);
             var d = model.defaults();
-            if (model.folder().kind() == ModelFolder.Kind.COG_VIDEO_X_IMAGE_TO_VIDEO) {
+            if (model.folder().kind().takesImage()) {
                 wanted = wanted.initImage(Frames.paint(wanted.width().orElse(d.width()),
                         wanted.height().orElse(d.height()), d.fps(), 1, (_, _, _) -> 0));
             }

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.zoetrope.diffusion.Denoiser;
 import org.zoetrope.diffusion.FlowMatchEuler;
 import org.zoetrope.diffusion.Grid;
@@ -54,7 +55,9 @@ final class Subjects {
             "T5EncoderModel", Subjects::t5,
             "UMT5EncoderModel", Subjects::t5,
             "CLIPTextModel", Subjects::clip);
-    private static final Map<String, Subject> PIPELINES = Map.of("CogVideoXPipeline", Subjects::cogVideoX);
+    private static final Map<String, Subject> PIPELINES = Map.of(
+            "CogVideoXPipeline", Subjects::cogVideoX,
+            "WanPipeline", Subjects::wan);
 
     private Subjects() {}
 
@@ -257,34 +260,49 @@ final class Subjects {
 
     // ---------------------------------------------------------------- pipelines
 
+    /// Latents travel as [B, T, C, H, W], in fixtures of this family too.
     private static SequencedMap<String, Tensor> cogVideoX(Fixture f) {
+        var scale = f.arguments().number("guidance_scale", 6);
+        return pipeline(f, f.arguments().bool("use_dynamic_cfg", false)
+                ? new Guidance.Dynamic(scale, Guidance.Clock.TIMESTEP)
+                : new Guidance.ClassifierFree(scale),
+                UnaryOperator.identity());
+    }
+
+    /// Fixtures of this family hold [B, C, T, H, W].
+    private static SequencedMap<String, Tensor> wan(Fixture f) {
+        return pipeline(f, new Guidance.ClassifierFree(f.arguments().number("guidance_scale", 5)),
+                x -> x.transpose(1, 2));
+    }
+
+    /// @param swap brings latents from the fixture's order of axes to ours, and back
+    private static SequencedMap<String, Tensor> pipeline(Fixture f, Guidance guidance, UnaryOperator<Tensor> swap) {
         var a = f.arguments();
-        var scale = a.number("guidance_scale", 6);
         var request = Request.of("").size(a.integer("width"), a.integer("height")).frames(a.integer("num_frames"))
-                .steps(a.integer("num_inference_steps"))
-                .guidance(a.bool("use_dynamic_cfg", false) ? new Guidance.Dynamic(scale, Guidance.Clock.TIMESTEP)
-                        : new Guidance.ClassifierFree(scale));
-        var given = Given.nothing().prompt(f.in("prompt_embeds")).negativePrompt(f.in("negative_prompt_embeds"))
-                .noise(f.in("latents"));
+                .steps(a.integer("num_inference_steps")).guidance(guidance);
+        var given = Given.nothing().prompt(f.in("prompt_embeds")).noise(swap.apply(f.in("latents")));
+        given = f.optionalIn("negative_prompt_embeds").map(given::negativePrompt).orElse(given);
         try (var model = VideoModel.open(f.folder(), OpenOptions.defaults().dtype(DType.FLOAT32))) {
-            var states = new ArrayList<float[]>();
+            var states = new ArrayList<Supplier<Tensor>>();
             var latents = model.denoise(request, given, progress -> {
                 if (progress instanceof Progress.Denoising(var done, _, var x) && done > 0) {
-                    states.add(x.toFloats());
+                    states.add(copied(x));
                 }
             });
             var outputs = new LinkedHashMap<String, Tensor>();
-            var shape = f.in("latents").shape();
-            outputs.put("latents", Tensor.stack(states.stream().map(x -> Tensor.of(x, shape)).toList(), 0));
+            outputs.put("latents", Tensor.stack(states.stream().map(Supplier::get).map(swap).toList(), 0));
             var chunks = new ArrayList<Supplier<Tensor>>();
-            model.pixels(latents, ProgressListener.none(), chunk -> {
-                var values = chunk.toFloats();
-                var size = chunk.shape();
-                chunks.add(() -> Tensor.of(values, size));
-            });
+            model.pixels(latents, ProgressListener.none(), chunk -> chunks.add(copied(chunk)));
             var frames = Tensor.cat(chunks.stream().map(Supplier::get).toList(), 2);
             outputs.put("frames", frames.permute(0, 2, 1, 3, 4).times(0.5).plus(0.5).clamp(0, 1));
             return outputs;
         }
+    }
+
+    /// A tensor that is valid for now, to be made again later.
+    private static Supplier<Tensor> copied(Tensor x) {
+        var values = x.toFloats();
+        var shape = x.shape();
+        return () -> Tensor.of(values, shape);
     }
 }

@@ -1,134 +1,238 @@
 package org.zoetrope.pipeline;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
-import org.zoetrope.diffusion.Sampler;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
-import org.zoetrope.models.text.SentencePiece;
 import org.zoetrope.models.text.T5Encoder;
-import org.zoetrope.models.text.Tokenizer;
-import org.zoetrope.models.text.Tokenizers;
+import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.CogVideoXVae;
-import org.zoetrope.weights.ConfigException;
-import org.zoetrope.weights.ConfigFile;
-import org.zoetrope.weights.ConfigMap;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.Weights;
 
-/// Everything about a CogVideoX folder but its weights: the configs, read once and checked against one another.
-///
-/// @param samplerName published class of the scheduler
-record CogVideoXParts(ModelFolder folder, CogVideoXTransformer.Config network, CogVideoXVae.Config vae,
-        Optional<T5Encoder.Config> text, Optional<Tokenizer> tokenizer, Sampler sampler, String samplerName,
-        Defaults defaults) {
-    /// @throws ConfigException with the problems of all components
+/// A CogVideoX folder: 2B, 5B, 1.5 and their image-to-video models.
+record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVideoXVae.Config vae, Defaults defaults)
+        implements Parts {
+    private static final int STEPS = 50; // num_inference_steps of the published pipelines
+    private static final double GUIDANCE = 6; // guidance_scale of the published pipelines
+    private static final double OFS = 2.0; // the constant that the published 1.5 image-to-video pipeline passes
+
     static CogVideoXParts read(ModelFolder folder) {
-        var problems = new ArrayList<String>();
-        var network = read(problems, () -> config(folder, "transformer", CogVideoXTransformer.Config.class));
-        var vae = read(problems, () -> config(folder, "vae", CogVideoXVae.Config.class));
-        var text = !folder.has("text_encoder") ? Optional.<T5Encoder.Config>empty()
-                : read(problems, () -> config(folder, "text_encoder", T5Encoder.Config.class));
-        var tokenizer = !folder.has("tokenizer") ? Optional.<Tokenizer>empty()
-                : read(problems, () -> Tokenizers.read(folder.component("tokenizer").folder()));
-        var sampler = read(problems, () -> SchedulerConfig.read(folder.component("scheduler").folder()));
-        var samplerName = read(problems, () -> samplerName(folder));
-        if (network.isPresent() && vae.isPresent()) {
-            disagreements(folder, network.get(), vae.get(), text, tokenizer, problems);
-        }
-        var defaults = network.flatMap(n -> vae.flatMap(v -> read(problems, () -> Defaults.of(folder, n, v))));
-        if (!problems.isEmpty()) {
-            throw new ConfigException(folder.path().toString(), problems);
-        }
-        return new CogVideoXParts(folder, network.orElseThrow(), vae.orElseThrow(), text, tokenizer,
-                sampler.orElseThrow(), samplerName.orElseThrow(), defaults.orElseThrow());
-    }
-
-    private static <C extends Record> C config(ModelFolder folder, String component, Class<C> type) {
-        var part = folder.component(component);
-        return ConfigFile.read(part.folder().resolve("config.json"), type, part.className());
-    }
-
-    private static String samplerName(ModelFolder folder) {
-        var part = folder.component("scheduler");
-        var file = part.folder().resolve("scheduler_config.json");
-        var stored = ConfigMap.read(file).className().orElse(part.className());
-        ConfigException.require(stored.equals(part.className()),
-                "%s is written for a %s, and the index of the model names a %s; "
-                        + "make them agree",
-                file, stored, part.className());
-        return stored;
-    }
-
-    private static <T> Optional<T> read(List<String> problems, Supplier<T> reading) {
-        try {
-            return Optional.of(reading.get());
-        } catch (ConfigException e) {
-            problems.add(String.valueOf(e.getMessage()));
-            return Optional.empty();
-        }
+        var reader = new FolderReader(folder);
+        var network = reader.config("transformer", CogVideoXTransformer.Config.class);
+        var vae = reader.config("vae", CogVideoXVae.Config.class);
+        var common = reader.common("text_embed_dim", network.map(CogVideoXTransformer.Config::textEmbedDim));
+        network.ifPresent(n -> vae.ifPresent(v -> disagreements(folder, n, v, reader)));
+        var defaults = network.flatMap(n -> vae.flatMap(v -> reader.read(() -> defaults(folder, n, v))));
+        reader.finish();
+        return new CogVideoXParts(common.orElseThrow(), network.orElseThrow(), vae.orElseThrow(),
+                defaults.orElseThrow());
     }
 
     private static void disagreements(ModelFolder folder, CogVideoXTransformer.Config network, CogVideoXVae.Config vae,
-            Optional<T5Encoder.Config> text, Optional<Tokenizer> tokenizer, List<String> problems) {
+            FolderReader reader) {
         var channels = vae.latentChannels();
-        var wanted = folder.kind() == ModelFolder.Kind.COG_VIDEO_X_IMAGE_TO_VIDEO ? 2 * channels : channels;
-        require(problems, network.inChannels() == wanted,
+        var wanted = folder.kind().takesImage() ? 2 * channels : channels;
+        reader.require(network.inChannels() == wanted,
                 "the transformer takes in_channels %d, and a %s over an autoencoder with latent_channels %d needs %d",
                 network.inChannels(), folder.kind().published(), channels, wanted);
-        require(problems, network.outChannels() == channels,
-                "the transformer gives out_channels %d, the autoencoder has "
-                        + "latent_channels %d",
-                network.outChannels(), channels);
-        require(problems, network.temporalCompressionRatio() == vae.strideT(),
-                "temporal_compression_ratio is %d in the "
-                        + "transformer and %d in the autoencoder",
+        reader.require(network.outChannels() == channels,
+                "the transformer gives out_channels %d, the autoencoder has latent_channels %d", network.outChannels(),
+                channels);
+        reader.require(network.temporalCompressionRatio() == vae.strideT(),
+                "temporal_compression_ratio is %d in the transformer and %d in the autoencoder",
                 network.temporalCompressionRatio(), vae.strideT());
-        text.ifPresent(
-                t -> require(problems, t.dModel() == network.textEmbedDim(), "the text encoder gives d_model %d, the "
-                        + "transformer takes text_embed_dim %d", t.dModel(), network.textEmbedDim()));
-        require(problems, text.isPresent() == tokenizer.isPresent() || !problems.isEmpty(),
-                "tokenizer and text_encoder belong "
-                        + "together, and only one of them is there");
-        text.ifPresent(t -> tokenizer
-                .ifPresent(k -> require(problems, !(k instanceof SentencePiece s) || s.size() <= t.vocabSize(),
-                        "the tokenizer has more pieces than the text encoder's vocab_size %d", t.vocabSize())));
     }
 
-    private static void require(List<String> problems, boolean holds, String format, Object... values) {
-        if (!holds) {
-            problems.add(format.formatted(values));
-        }
+    /// The size and length a model was trained for stand in its config.
+    private static Defaults defaults(ModelFolder folder, CogVideoXTransformer.Config network,
+            CogVideoXVae.Config vae) {
+        var later = network.patchSizeT().isPresent();
+        // The config of CogVideoX1.5-5B names the largest grid (300 x 300), its card the size it was trained for.
+        var boundOnly = later && network.sampleWidth() == 300 && network.sampleHeight() == 300;
+        var width = boundOnly ? 1360 : network.sampleWidth() * vae.strideXY();
+        var height = boundOnly ? 768 : network.sampleHeight() * vae.strideXY();
+        return new Defaults(width, height, network.sampleFrames(), later ? 16 : 8, STEPS, GUIDANCE)
+                .with(Defaults.Overrides.of(folder));
     }
 
-    /// Whether the run starts from a picture.
-    boolean takesImage() {
-        return folder.kind() == ModelFolder.Kind.COG_VIDEO_X_IMAGE_TO_VIDEO;
+    // ---------------------------------------------------------------- sizes
+
+    @Override
+    public int strideXY() {
+        return vae.strideXY();
     }
 
-    /// Pixels that width and height must be a multiple of.
-    int sizeStep() {
+    @Override
+    public int strideT() {
+        return vae.strideT();
+    }
+
+    @Override
+    public int latentChannels() {
+        return vae.latentChannels();
+    }
+
+    @Override
+    public int sizeStep() {
         return vae.strideXY() * network.patchSize();
     }
 
-    /// Latent frames of a clip.
-    int latentFrames(int frames) {
-        return (frames - 1) / vae.strideT() + 1;
-    }
-
-    /// Latent frames that are put in front so that the network can join them in pairs.
-    int padding(int frames) {
+    /// The 1.5 models join frames in pairs.
+    @Override
+    public int padding(int frames) {
         return Math.floorMod(-latentFrames(frames), network.patchFrames());
     }
 
-    /// [1, T, C, H, W] of the latents that the network sees, padding included.
-    long[] latentShape(Recipe recipe) {
-        return new long[] {1, latentFrames(recipe.frames()) + padding(recipe.frames()), vae.latentChannels(),
-                recipe.height() / vae.strideXY(), recipe.width() / vae.strideXY()};
-    }
-
-    /// Video tokens of the network's sequence.
-    long videoTokens(int width, int height, int frames) {
+    @Override
+    public long videoTokens(int width, int height, int frames) {
         return (long) (latentFrames(frames) + padding(frames)) / network.patchFrames() * (height / sizeStep())
                 * (width / sizeStep());
+    }
+
+    @Override
+    public Optional<String> beyondPositions(int width, int height, int frames) {
+        if (network.useLearnedPositionalEmbeddings()) {
+            int nativeWidth = network.sampleWidth() * strideXY(), nativeHeight = network.sampleHeight() * strideXY();
+            return width == nativeWidth && height == nativeHeight && frames == network.sampleFrames()
+                    ? Optional.empty()
+                    : Optional.of("%d x %d, %d frames; this model has learned its positions and takes only %d x %d, %d frames"
+                            .formatted(width, height, frames, nativeWidth, nativeHeight, network.sampleFrames()));
+        }
+        var most = Integer.MAX_VALUE / network.width(); // position tables are Java arrays
+        var tokens = videoTokens(width, height, frames);
+        return tokens <= most ? Optional.empty()
+                : Optional.of("%d x %d, %d frames make %d tokens; this network can count %d".formatted(width, height,
+                        frames, tokens, most));
+    }
+
+    // ---------------------------------------------------------------- words
+
+    @Override
+    public int textTokens() {
+        return network.maxTextSeqLength();
+    }
+
+    @Override
+    public int textWidth() {
+        return network.textEmbedDim();
+    }
+
+    @Override
+    public TokenizedPrompt tokens(String prompt) {
+        return common.tokenizer().orElseThrow().fit(prompt, textTokens());
+    }
+
+    /// Padding is encoded and seen like any other token, as CogVideoX was trained.
+    @Override
+    public Tensor features(T5Encoder encoder, TokenizedPrompt prompt, Device device) {
+        return encoder.forward(TokenizedPrompt.ids(List.of(prompt)).to(device));
+    }
+
+    // ---------------------------------------------------------------- weights
+
+    @Override
+    public Network network(Weights w) {
+        var model = new CogVideoXTransformer(network, w);
+        return (x, timestep, prompt, _) -> model.forward(x, timestep, prompt,
+                network.ofsEmbedDim().map(_ -> Tensor.full(OFS, DType.FLOAT32, x.device(), x.size(0))));
+    }
+
+    @Override
+    public Codec codec(Weights w) {
+        return new Autoencoder(this, new CogVideoXVae(vae, w));
+    }
+
+    @Override
+    public int decodeChunks(int latentFrames) {
+        return CogVideoXVae.decodeChunks(latentFrames);
+    }
+
+    @Override
+    public Tile tile() {
+        var published = CogVideoXVae.Tiling.published(vae);
+        return new Tile(published.width(), published.height());
+    }
+
+    private record Autoencoder(CogVideoXParts parts, CogVideoXVae model) implements Codec {
+        private Optional<CogVideoXVae.Tiling> tiling(boolean tiled) {
+            return tiled ? Optional.of(CogVideoXVae.Tiling.published(parts.vae)) : Optional.empty();
+        }
+
+        @Override
+        public Tensor encode(Tensor video, boolean tiled, Function<long[], Tensor> draw) {
+            return sample(video, tiled, draw).times(parts.vae.scalingFactor());
+        }
+
+        /// The latents of the frame, then zeros; padding continues them.
+        @Override
+        public Tensor firstFrame(Tensor first, int frames, boolean tiled, Function<long[], Tensor> draw) {
+            // The 1.5 image-to-video models were trained on pictures divided by the scale instead.
+            var scale = parts.vae.invertScaleLatents() ? 1 / parts.vae.scalingFactor() : parts.vae.scalingFactor();
+            var length = parts.latentFrames(frames) + parts.padding(frames);
+            return sample(first, tiled, draw).times(scale).pad(0, 0, 0, 0, 0, 0, 0, 0, length - 1);
+        }
+
+        private Tensor sample(Tensor video, boolean tiled, Function<long[], Tensor> draw) {
+            var posterior = model.encode(video, tiling(tiled));
+            return posterior.sample(draw.apply(posterior.mean().shape()).like(posterior.mean())).to(DType.FLOAT32)
+                    .permute(0, 2, 1, 3, 4);
+        }
+
+        /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture
+        /// that should stand alone comes four times. The surplus is at the front of the first chunk.
+        @Override
+        public void decode(Tensor latents, boolean tiled, Consumer<Tensor> receiver) {
+            var length = latents.size(1);
+            var strideT = parts.strideT();
+            var later = (CogVideoXVae.decodeChunks(length) - 1) * 2L * strideT;
+            var missing = new AtomicLong((length - 1) * strideT + 1 - later); // frames of the first chunk
+            model.decode(latents.permute(0, 2, 1, 3, 4).div(parts.vae.scalingFactor()), tiling(tiled), chunk -> {
+                var wanted = missing.getAndSet(Long.MAX_VALUE);
+                var kept = Math.min(wanted, chunk.size(2));
+                try (var _ = Scope.open()) {
+                    receiver.accept(chunk.narrow(2, chunk.size(2) - kept, kept));
+                }
+                chunk.close();
+            });
+        }
+    }
+
+    // ---------------------------------------------------------------- costs
+
+    /// Words and video attend to each other in one sequence.
+    @Override
+    public long sequence(long words, long videoTokens) {
+        return words + videoTokens;
+    }
+
+    @Override
+    public double denoiseFlops(long words, long videoTokens) {
+        return Estimate.forward(network, words + videoTokens);
+    }
+
+    @Override
+    public long denoiseBytes(long words, long videoTokens, DType dtype, int batch) {
+        return Estimate.activations(network, words + videoTokens, dtype, batch);
+    }
+
+    @Override
+    public double decodeFlops(long width, long height, long latentFrames) {
+        return Estimate.decode(vae, width, height, latentFrames);
+    }
+
+    @Override
+    public long decodeBytes(long width, long height, long latentFrames, DType dtype) {
+        return Estimate.activations(vae, width, height, latentFrames, dtype);
+    }
+
+    @Override
+    public long tailBytes(long width, long height, DType dtype) {
+        return Estimate.tails(vae, width, height, dtype);
     }
 }

@@ -3,8 +3,10 @@ package org.zoetrope.pipeline;
 import java.util.List;
 import java.util.Map;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.DType;
 
 /// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory
@@ -38,6 +40,13 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return c.numLayers() * (24 * s * d * d + 4 * s * s * d);
     }
 
+    /// Operations of one call of Wan's transformer for one sample: per block matrix products of 12 S D^2 and 4 S D F,
+    /// attention among S video tokens and to L words. Embeddings and modulation are below one percent.
+    static double forward(WanTransformer.Config c, long words, long tokens) {
+        double s = tokens, l = words, d = c.width(), f = c.ffnDim();
+        return c.numLayers() * (12 * s * d * d + 4 * s * d * f + 4 * l * d * d + 4 * s * (s + l) * d);
+    }
+
     /// Operations of encoding one prompt.
     static double encode(T5Encoder.Config c, long tokens) {
         double s = tokens, inner = (double) c.numHeads() * c.dKv();
@@ -67,6 +76,32 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return total + convolution(27, channels, c.outChannels(), frames * area);
     }
 
+    /// Operations of decoding pictures of this size, as above; the first frame passes the doublings of time for free.
+    static double decode(WanVae.Config c, long width, long height, long latentFrames) {
+        var levels = c.dimMult().size();
+        double area = (double) width * height / c.strideXY() / c.strideXY(), frames = latentFrames;
+        double channels = c.decoderChannels(0);
+        var total = convolution(27, c.zDim(), channels, frames * area)
+                + 4 * convolution(27, channels, channels, frames * area)
+                + convolution(1, channels, 4 * channels, frames * area) + 4 * area * area * channels * frames;
+        for (var level = 0; level < levels; level++) {
+            double out = c.decoderChannels(level);
+            total += convolution(27, channels, out, frames * area)
+                    + (2 * c.numResBlocks() + 1) * convolution(27, out, out, frames * area);
+            if (level < levels - 1) {
+                if (c.temperalDownsample().get(levels - 2 - level)) {
+                    total += convolution(3, out, 2 * out, (frames - 1) * area);
+                    frames = 2 * frames - 1;
+                }
+                area *= 4;
+                total += convolution(9, out, out / 2, frames * area);
+                out /= 2;
+            }
+            channels = out;
+        }
+        return total + convolution(27, channels, c.outChannels(), frames * area);
+    }
+
     private static double convolution(int kernel, double in, double out, double places) {
         return 2 * kernel * in * out * places;
     }
@@ -75,6 +110,11 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
     /// wider middle of the MLP, of which some exist twice at a time; attention is fused and adds none.
     static long activations(CogVideoXTransformer.Config c, long tokens, DType dtype, int batch) {
         return 22L * tokens * c.width() * dtype.bytes() * batch;
+    }
+
+    /// As above, for Wan: its modulated copies are float32, its MLP is wider.
+    static long activations(WanTransformer.Config c, long tokens, DType dtype, int batch) {
+        return tokens * batch * ((10L * c.width() + 2L * c.ffnDim()) * dtype.bytes() + 3L * c.width() * Float.BYTES);
     }
 
     /// Bytes of temporaries of encoding one prompt; scores are float32.
@@ -103,6 +143,31 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
             total += (channels + (2.0 * c.layersPerBlock() + 1) * out) * area;
             channels = out;
             area *= level < levels - 1 ? 4 : 1;
+        }
+        return (long) (2 * (total + channels * area) * dtype.bytes());
+    }
+
+    /// Bytes of temporaries of decoding one latent frame of pictures of this size. In a block of the last level the features
+    /// exist six times, twice of them with the two frames before.
+    static long activations(WanVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        var frames = latentFrames == 1 ? 1 : c.strideT();
+        return (6L * frames + 4) * c.decoderChannels(c.dimMult().size() - 1) * width * height * dtype.bytes();
+    }
+
+    /// Bytes that Wan's decoder carries from chunk to chunk.
+    static long tails(WanVae.Config c, long width, long height, DType dtype) {
+        var levels = c.dimMult().size();
+        double area = (double) width * height / c.strideXY() / c.strideXY(), channels = c.decoderChannels(0);
+        var total = (c.zDim() + 4 * channels) * area;
+        for (var level = 0; level < levels; level++) {
+            double out = c.decoderChannels(level);
+            total += (channels + (2.0 * c.numResBlocks() + 1) * out) * area;
+            if (level < levels - 1) {
+                total += c.temperalDownsample().get(levels - 2 - level) ? out * area : 0;
+                area *= 4;
+                out /= 2;
+            }
+            channels = out;
         }
         return (long) (2 * (total + channels * area) * dtype.bytes());
     }

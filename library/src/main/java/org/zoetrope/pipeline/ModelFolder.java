@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigMap;
 
@@ -32,23 +33,26 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
     /// @param folder    where it lies
     public record Component(String name, String className, Path folder) {}
 
+    /// Published families of models.
+    enum Family { COG_VIDEO_X, WAN }
+
     /// Pipeline classes that can be run.
     public enum Kind {
-        COG_VIDEO_X("CogVideoXPipeline"),
-        COG_VIDEO_X_IMAGE_TO_VIDEO("CogVideoXImageToVideoPipeline"),
-        COG_VIDEO_X_VIDEO_TO_VIDEO("CogVideoXVideoToVideoPipeline");
-
-        private static final List<Slot> COG_VIDEO_X_SLOTS = List.of(
-                new Slot("tokenizer", false, "T5Tokenizer", "T5TokenizerFast"),
-                new Slot("text_encoder", false, "T5EncoderModel"),
-                new Slot("transformer", true, "CogVideoXTransformer3DModel"),
-                new Slot("vae", true, "AutoencoderKLCogVideoX"),
-                new Slot("scheduler", true));
+        COG_VIDEO_X("CogVideoXPipeline", Family.COG_VIDEO_X, false),
+        COG_VIDEO_X_IMAGE_TO_VIDEO("CogVideoXImageToVideoPipeline", Family.COG_VIDEO_X, true),
+        COG_VIDEO_X_VIDEO_TO_VIDEO("CogVideoXVideoToVideoPipeline", Family.COG_VIDEO_X, false),
+        WAN("WanPipeline", Family.WAN, false),
+        WAN_IMAGE_TO_VIDEO("WanImageToVideoPipeline", Family.WAN, true),
+        WAN_VIDEO_TO_VIDEO("WanVideoToVideoPipeline", Family.WAN, false);
 
         private final String published;
+        private final Family family;
+        private final boolean takesImage;
 
-        Kind(String published) {
+        Kind(String published, Family family, boolean takesImage) {
             this.published = published;
+            this.family = family;
+            this.takesImage = takesImage;
         }
 
         /// The class as `_class_name` spells it.
@@ -56,8 +60,20 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
             return published;
         }
 
+        /// Whether a run starts from a picture.
+        public boolean takesImage() {
+            return takesImage;
+        }
+
+        Family family() {
+            return family;
+        }
+
         List<Slot> slots() {
-            return COG_VIDEO_X_SLOTS;
+            return switch (family) {
+                case COG_VIDEO_X -> Slot.COG_VIDEO_X;
+                case WAN -> takesImage ? Slot.WAN_IMAGE_TO_VIDEO : Slot.WAN;
+            };
         }
 
         static Optional<Kind> of(String className) {
@@ -65,13 +81,42 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
         }
     }
 
+    /// Whether a component has to be there.
+    enum Need {
+        /// Nothing can be generated without it.
+        ALWAYS,
+        /// The index names it, if only to say that it is left out; it may be missing until it is needed.
+        NAMED,
+        /// It belongs to later models that cannot be run; the index may say that it is left out.
+        NEVER
+    }
+
     /// A place for a component.
     ///
-    /// @param required   whether nothing can be generated without it; the others are fine until they are needed
     /// @param classNames classes that can stand here; none given, any (the component's own config decides)
-    record Slot(String name, boolean required, List<String> classNames) {
-        Slot(String name, boolean required, String... classNames) {
-            this(name, required, List.of(classNames));
+    record Slot(String name, Need need, List<String> classNames) {
+        private static final Slot SCHEDULER = new Slot("scheduler", Need.ALWAYS);
+        private static final Slot TOKENIZER = new Slot("tokenizer", Need.NAMED, "T5Tokenizer", "T5TokenizerFast");
+
+        static final List<Slot> COG_VIDEO_X = List.of(
+                TOKENIZER,
+                new Slot("text_encoder", Need.NAMED, "T5EncoderModel"),
+                new Slot("transformer", Need.ALWAYS, "CogVideoXTransformer3DModel"),
+                new Slot("vae", Need.ALWAYS, "AutoencoderKLCogVideoX"),
+                SCHEDULER);
+        static final List<Slot> WAN = List.of(
+                TOKENIZER,
+                new Slot("text_encoder", Need.NAMED, "UMT5EncoderModel"),
+                new Slot("transformer", Need.ALWAYS, "WanTransformer3DModel"),
+                new Slot("transformer_2", Need.NEVER),
+                new Slot("vae", Need.ALWAYS, "AutoencoderKLWan"),
+                SCHEDULER);
+        static final List<Slot> WAN_IMAGE_TO_VIDEO = Stream.concat(WAN.stream(), Stream.of(
+                new Slot("image_encoder", Need.NAMED, "CLIPVisionModel", "CLIPVisionModelWithProjection"),
+                new Slot("image_processor", Need.NAMED, "CLIPImageProcessor", "CLIPImageProcessorFast"))).toList();
+
+        Slot(String name, Need need, String... classNames) {
+            this(name, need, List.of(classNames));
         }
     }
 
@@ -106,6 +151,9 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
         var components = new LinkedHashMap<String, Component>();
         kind.slots().forEach(slot -> component(folder, index, slot, problems)
                 .ifPresent(component -> components.put(slot.name, component)));
+        if (kind.family == Family.WAN) {
+            laterSettings(index, problems);
+        }
         try {
             index.finish();
         } catch (ConfigException e) {
@@ -118,10 +166,23 @@ public record ModelFolder(Path path, String name, Kind kind, SequencedMap<String
         return new ModelFolder(folder, nameOf(folder), kind, components);
     }
 
+    /// What the published class writes for Wan2.2, which splits its steps over two transformers.
+    private static void laterSettings(ConfigMap index, List<String> problems) {
+        index.optionalNumber("boundary_ratio").ifPresent(ratio -> problems
+                .add("boundary_ratio %s divides the steps between two transformers, which this model has not".formatted(ratio)));
+        if (index.bool("expand_timesteps", false)) {
+            problems.add("expand_timesteps gives each token a timestep of its own, which no Wan2.1 was trained for");
+        }
+    }
+
     private static Optional<Component> component(Path folder, ConfigMap index, Slot slot, List<String> problems) {
         var entry = index.strings(slot.name);
+        if (slot.need == Need.NEVER) {
+            entry.ifPresent(names -> problems.add("component \"%s\" is %s; models with one cannot be run".formatted(slot.name, names)));
+            return Optional.empty();
+        }
         if (entry.isEmpty()) {
-            if (slot.required || !index.keys().contains(slot.name)) {
+            if (slot.need == Need.ALWAYS || !index.keys().contains(slot.name)) {
                 problems.add("missing component \"%s\"%s: %s".formatted(slot.name,
                         slot.classNames.isEmpty() ? "" : ", a " + String.join(" or ", slot.classNames),
                         index.keys().contains(slot.name) ? "the index says it is left out"

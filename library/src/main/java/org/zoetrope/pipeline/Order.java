@@ -14,7 +14,7 @@ import org.zoetrope.media.Resize;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Tensor;
 
-/// A request that a CogVideoX model has accepted: every open choice made, every given clip at its size.
+/// A request that a model has accepted: every open choice made, every given clip at its size.
 ///
 /// @param image   the first frame, at the size of the video
 /// @param video   the clip to start from, at the size and length of the video
@@ -29,7 +29,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
     private static final int UNPROMPTED = 1; // the published pipelines leave the negative prompt out up to this scale
 
     /// @throws RequestException with every reason why the model cannot do this
-    static Order of(Request request, Given given, CogVideoXParts parts, String model, DType dtype) {
+    static Order of(Request request, Given given, Parts parts, String model, DType dtype) {
         return new Door(request, given, parts).order(model, dtype);
     }
 
@@ -37,11 +37,11 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
     private static final class Door {
         private final Request r;
         private final Given given;
-        private final CogVideoXParts parts;
+        private final Parts parts;
         private final List<String> problems = new ArrayList<>();
         private final List<String> notices = new ArrayList<>();
 
-        Door(Request request, Given given, CogVideoXParts parts) {
+        Door(Request request, Given given, Parts parts) {
             r = request;
             this.given = given;
             this.parts = parts;
@@ -57,9 +57,9 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
                     r.guidance().orElseGet(() -> new Guidance.ClassifierFree(defaults.guidanceScale())));
 
             checkStart(frames);
-            checkFrames(frames);
-            checkSize(width, height);
-            checkNative(width, height, frames);
+            if (checkFrames(frames) & checkSize(width, height)) {
+                parts.beyondPositions(width, height, frames).ifPresent(problems::add);
+            }
             require(Double.isFinite(fps) && fps > 0 && fps <= HIGHEST_FPS,
                     "a rate of %s frames per second; give more than 0 and at most %s", fps, HIGHEST_FPS);
             checkGuidance(guidance);
@@ -73,7 +73,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH));
             var recipe = new Recipe(Recipe.VERSION, model, r.prompt(), r.negativePrompt(),
                     r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)),
-                    width, height, frames, fps, steps, guidance.toString(), parts.samplerName(),
+                    width, height, frames, fps, steps, guidance.toString(), parts.common().samplerName(),
                     dtype.name().toLowerCase(Locale.ROOT),
                     r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
             if (problems.isEmpty()) {
@@ -91,12 +91,12 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
         private int defaultFrames() {
             var wanted = parts.defaults().frames();
             return r.initVideo()
-                    .map(v -> Math.min(wanted, (v.count() - 1) / parts.vae().strideT() * parts.vae().strideT() + 1))
+                    .map(v -> Math.min(wanted, (v.count() - 1) / parts.strideT() * parts.strideT() + 1))
                     .orElse(wanted);
         }
 
         private void checkStart(int frames) {
-            if (parts.takesImage()) {
+            if (parts.common().folder().kind().takesImage()) {
                 require(r.initImage().isPresent(),
                         "this model animates a picture, and there is none; give it an init image");
                 require(r.initVideo().isEmpty(),
@@ -119,23 +119,29 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             });
         }
 
-        private void checkFrames(int frames) {
-            var stride = parts.vae().strideT();
+        private boolean checkFrames(int frames) {
+            var stride = parts.strideT();
             if (frames < 1) {
                 problems.add("%d frames; give 1 or more".formatted(frames));
-            } else if ((frames - 1) % stride != 0) {
+                return false;
+            }
+            if ((frames - 1) % stride != 0) {
                 var below = (frames - 1) / stride * stride + 1;
                 problems.add("%d frames; this model takes a multiple of %d and one more: %d or %d".formatted(frames,
                         stride, below, below + stride));
+                return false;
             }
+            return true;
         }
 
-        private void checkSize(int width, int height) {
+        private boolean checkSize(int width, int height) {
             var step = parts.sizeStep();
             if (width < 1 || height < 1 || width % step != 0 || height % step != 0) {
                 problems.add("%d x %d pixels; width and height must be multiples of %d: width %s, height %s".formatted(
                         width, height, step, nearest(width, step), nearest(height, step)));
+                return false;
             }
+            return true;
         }
 
         private static String nearest(int length, int step) {
@@ -143,24 +149,6 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             return length > 0 && length % step == 0 ? Integer.toString(length)
                     : below == 0 || below > Integer.MAX_VALUE - step ? Integer.toString(Math.max(below, step))
                             : below + " or " + (below + step);
-        }
-
-        private void checkNative(int width, int height, int frames) {
-            var network = parts.network();
-            if (network.useLearnedPositionalEmbeddings()) {
-                int nativeWidth = network.sampleWidth() * parts.vae().strideXY(),
-                        nativeHeight = network.sampleHeight() * parts.vae().strideXY();
-                require(width == nativeWidth && height == nativeHeight && frames == network.sampleFrames(),
-                        "%d x %d, %d frames; this model has learned its positions and takes only %d x %d, %d frames",
-                        width, height, frames, nativeWidth, nativeHeight, network.sampleFrames());
-                return;
-            }
-            // Position tables are Java arrays.
-            var most = Integer.MAX_VALUE / network.width();
-            if (problems.isEmpty() && parts.videoTokens(width, height, frames) > most) {
-                problems.add("%d x %d, %d frames make %d tokens; this network can count %d".formatted(
-                        width, height, frames, parts.videoTokens(width, height, frames), most));
-            }
         }
 
         private static Guidance simplest(Guidance guidance) {
@@ -179,19 +167,20 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             if (features.isPresent()) {
                 return;
             }
-            if (parts.tokenizer().isEmpty() || parts.text().isEmpty()) {
+            var common = parts.common();
+            if (common.tokenizer().isEmpty() || common.text().isEmpty()) {
                 problems.add("this folder has no %s, so it cannot read a %s; give text features instead".formatted(
-                        parts.tokenizer().isEmpty() ? "tokenizer" : "text encoder", what));
+                        common.tokenizer().isEmpty() ? "tokenizer" : "text encoder", what));
                 return;
             }
             if (words.isBlank() && what.equals("prompt")) {
                 notices.add("the prompt is empty: the model shows whatever it likes");
             }
-            var dropped = parts.tokenizer().orElseThrow().fit(words, parts.network().maxTextSeqLength()).dropped();
+            var dropped = parts.tokens(words).dropped();
             if (!dropped.isEmpty()) {
                 var text = "the %s is longer than the %d tokens this model reads; it does not read the last %s: %s"
                         .formatted(
-                                what, parts.network().maxTextSeqLength(),
+                                what, parts.textTokens(),
                                 dropped.size() == 1 ? "word" : dropped.size() + " words", named(dropped));
                 (r.strict() ? problems : notices).add(text);
             }
@@ -214,7 +203,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
                 return Optional.empty(); // reported with the start
             }
             try {
-                return Optional.of(parts.sampler().plan(steps, strength));
+                return Optional.of(parts.common().sampler().plan(steps, strength));
             } catch (SamplingException e) {
                 problems.add("%d steps: %s".formatted(steps, e.getMessage()));
                 return Optional.empty();
@@ -227,8 +216,8 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
                             "the given noise is %s, expected %s", n, Arrays.toString(parts.latentShape(recipe))));
             given.prompt()
                     .ifPresent(p -> require(
-                            p.rank() == 3 && p.size(0) == 1 && p.size(2) == parts.network().textEmbedDim(),
-                            "the given text features are %s, expected [1, L, %d]", p, parts.network().textEmbedDim()));
+                            p.rank() == 3 && p.size(0) == 1 && p.size(2) == parts.textWidth(),
+                            "the given text features are %s, expected [1, L, %d]", p, parts.textWidth()));
             given.negativePrompt()
                     .ifPresent(n -> require(
                             given.prompt().isEmpty() || Arrays.equals(n.shape(), given.prompt().get().shape()),

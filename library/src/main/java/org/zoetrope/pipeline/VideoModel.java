@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -14,9 +15,7 @@ import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Noise;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
-import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.text.T5Encoder;
-import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -27,7 +26,7 @@ import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.Weights;
 
-/// A published CogVideoX folder, ready to turn requests into videos.
+/// A published model folder, ready to turn requests into videos.
 ///
 /// ```java
 /// try (var model = VideoModel.open(Path.of("models/mini"))) {
@@ -51,26 +50,25 @@ public final class VideoModel implements AutoCloseable {
     private static final long WHOLE_PICTURES = 2 * GIB; // a chunk above this is decoded in tiles
     private static final long ONE_BATCH = GIB / 2; // activations above this run the two branches of a step one by one
     private static final double SHARE_OF_MEMORY = 0.7; // of main memory, for weights
-    private static final double OFS = 2.0; // the constant that the published 1.5 image-to-video pipeline passes
 
-    private final CogVideoXParts parts;
+    private final Parts parts;
     private final OpenOptions options;
     private final String name;
     private final boolean staysInMemory;
     private final Optional<Part<T5Encoder>> text;
-    private final Part<CogVideoXTransformer> network;
-    private final Part<CogVideoXVae> vae;
+    private final Part<Network> network;
+    private final Part<Codec> codec;
 
     private VideoModel(ModelFolder folder, OpenOptions options) {
         this.options = options;
         name = options.name().orElse(folder.name());
-        parts = CogVideoXParts.read(folder);
-        var textSurvey = parts.text().map(c -> survey("text_encoder", w -> new T5Encoder(c, w)));
-        var networkSurvey = survey("transformer", w -> new CogVideoXTransformer(parts.network(), w));
-        var vaeSurvey = survey("vae", w -> new CogVideoXVae(parts.vae(), w));
+        parts = Parts.read(folder);
+        var textSurvey = parts.common().text().map(c -> survey("text_encoder", w -> new T5Encoder(c, w)));
+        var networkSurvey = survey("transformer", parts::network);
+        var codecSurvey = survey("vae", parts::codec);
 
         var weights = textSurvey.map(Part.Survey::parameters).orElse(0L) + networkSurvey.parameters()
-                + vaeSurvey.parameters();
+                + codecSurvey.parameters();
         var largest = Math.max(textSurvey.map(Part.Survey::parameters).orElse(0L), networkSurvey.parameters());
         var dtype = options.dtype().orElseGet(() -> dtype(weights, largest, options.device(), Machine.here()));
         staysInMemory = switch (options.residency()) {
@@ -82,11 +80,11 @@ public final class VideoModel implements AutoCloseable {
         var textType = dtype == DType.FLOAT16 ? DType.BFLOAT16 : dtype;
         text = textSurvey.map(s -> s.in(textType, options.device(), staysInMemory));
         network = networkSurvey.in(dtype, options.device(), staysInMemory);
-        vae = vaeSurvey.in(dtype, options.device(), staysInMemory);
+        codec = codecSurvey.in(parts.codecType(dtype), options.device(), staysInMemory);
     }
 
     private <M> Part.Survey<M> survey(String component, Function<Weights, M> build) {
-        return Part.Survey.of(parts.folder().component(component), options.variant(), build);
+        return Part.Survey.of(folder().component(component), options.variant(), build);
     }
 
     /// The number type for a model whose user has no wish.
@@ -122,7 +120,7 @@ public final class VideoModel implements AutoCloseable {
 
     /// The folder this model was opened from.
     public ModelFolder folder() {
-        return parts.folder();
+        return parts.common().folder();
     }
 
     /// What recipes call this model.
@@ -137,10 +135,10 @@ public final class VideoModel implements AutoCloseable {
 
     /// The shape of text features, [1, L, D], for callers that have their own.
     public long[] textShape() {
-        return new long[] {1, parts.network().maxTextSeqLength(), parts.network().textEmbedDim()};
+        return new long[] {1, parts.textTokens(), parts.textWidth()};
     }
 
-    /// The number type the transformer and the autoencoder run in.
+    /// The number type the transformer runs in.
     public DType dtype() {
         return network.dtype();
     }
@@ -206,38 +204,23 @@ public final class VideoModel implements AutoCloseable {
     /// @param receiver takes chunks [1, 3, f, height, width], about -1 to 1, that are valid during the call only
     public synchronized void pixels(Latents latents, ProgressListener listener, Consumer<Tensor> receiver) {
         checkFits(latents);
-        var chunks = CogVideoXVae.decodeChunks(latents.values().size(1));
-        Torch.withoutGradients(() -> vae.use(listener, v -> {
+        var chunks = parts.decodeChunks(Math.toIntExact(latents.values().size(1)));
+        Torch.withoutGradients(() -> codec.use(listener, c -> {
             var done = new AtomicInteger();
             listener.on(new Progress.Decoding(0, chunks));
-            var z = latents.values().to(options.device(), vae.dtype()).permute(0, 2, 1, 3, 4)
-                    .div(parts.vae().scalingFactor());
-            v.decode(z, tiling(latents), chunk -> {
-                var first = done.get() == 0 ? surplus(chunk.size(2), latents.values().size(1)) : 0;
-                try (var _ = Scope.open()) {
-                    var frames = chunk.narrow(2, first, chunk.size(2) - first);
-                    if (!frames.isFinite()) {
-                        throw new GenerationException(
-                                ("the decoder gave frames that are not finite in chunk %d of %d, from finite "
-                                        + "latents; it ran in %s: try another number type")
-                                        .formatted(done.get() + 1, chunks, vae.dtype()));
-                    }
-                    receiver.accept(frames);
+            c.decode(latents.values().to(options.device(), codec.dtype()), isTiled(latents.recipe()), frames -> {
+                if (!frames.isFinite()) {
+                    throw new GenerationException(
+                            ("the decoder gave frames that are not finite in chunk %d of %d, from finite "
+                                    + "latents; it ran in %s: try another number type")
+                                    .formatted(done.get() + 1, chunks, codec.dtype()));
                 }
-                chunk.close();
+                receiver.accept(frames);
                 listener.on(new Progress.Decoding(done.incrementAndGet(), chunks));
                 checkCancelled(listener, "after decoding %d of %d chunks".formatted(done.get(), chunks));
             });
             return chunks;
         }));
-    }
-
-    /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture
-    /// that should stand alone comes four times. The surplus is at the front of the first chunk.
-    private long surplus(long decoded, long latentFrames) {
-        var strideT = parts.vae().strideT();
-        var later = (CogVideoXVae.decodeChunks(latentFrames) - 1) * 2L * strideT;
-        return decoded + later - ((latentFrames - 1) * strideT + 1);
     }
 
     // ---------------------------------------------------------------- text to features
@@ -263,12 +246,9 @@ public final class VideoModel implements AutoCloseable {
                         : Optional.empty()));
     }
 
-    /// Padding is encoded and seen like any other token, as CogVideoX was trained.
     private Tensor encode(T5Encoder encoder, String what, String prompt, ProgressListener listener) {
         listener.on(new Progress.Encoding(what));
-        var ids = parts.tokenizer().orElseThrow().fit(prompt, parts.network().maxTextSeqLength()).ids();
-        var features = encoder
-                .forward(Tensor.of(Arrays.stream(ids).asLongStream().toArray(), 1, ids.length).to(options.device()));
+        var features = parts.features(encoder, parts.tokens(prompt), options.device());
         checkCancelled(listener, "after reading the " + what);
         return features;                                                                          // [1, L, D]
     }
@@ -280,42 +260,34 @@ public final class VideoModel implements AutoCloseable {
     // ---------------------------------------------------------------- where a run starts
 
     /// @param x     the starting latents [1, T, C, H, W], float32
-    /// @param image latents of the first frame and zeros for the others, shaped like x
-    private record Start(Tensor x, Optional<Tensor> image) implements Tensors {
+    /// @param first what the network sees of a first frame beside them [1, T, ., H, W]
+    private record Start(Tensor x, Optional<Tensor> first) implements Tensors {
         @Override
         public List<Tensor> tensors() {
-            return Stream.concat(Stream.of(x), image.stream()).toList();
+            return Stream.concat(Stream.of(x), first.stream()).toList();
         }
     }
 
     private Start start(Order order, Given given, Rng rng, ProgressListener listener) {
-        var image = order.image().map(picture -> encode("first frame", picture, rng, listener));
-        var video = order.video().map(clip -> encode("video", clip, rng, listener));
-        var shape = parts.latentShape(order.recipe());
+        var recipe = order.recipe();
+        var first = order.image().map(picture -> encode("first frame", listener, picture,
+                (c, pixels) -> c.firstFrame(pixels, recipe.frames(), isTiled(recipe), rng::normal)));
+        var video = order.video().map(clip -> encode("video", listener, clip,
+                (c, pixels) -> c.encode(pixels, isTiled(recipe), rng::normal)));
+        var shape = parts.latentShape(recipe);
         var noise = given.noise().orElseGet(() -> rng.normal(shape)).to(options.device(), DType.FLOAT32);
         var x = video.map(clean -> order.plan().start().noisy(padded(clean, shape[1]), noise))
                 .orElseGet(() -> order.plan().fromNoise(noise));
-        return new Start(x, image.map(first -> followedByZeros(first, shape[1])));
+        return new Start(x, first);
     }
 
-    /// Latents of a given clip, drawn from their posterior, at the scale the network knows.
-    private Tensor encode(String what, Frames clip, Rng rng, ProgressListener listener) {
-        return vae.use(listener, v -> {
+    private Tensor encode(String what, ProgressListener listener, Frames clip, BiFunction<Codec, Tensor, Tensor> encoding) {
+        return codec.use(listener, c -> {
             listener.on(new Progress.Encoding(what));
-            var posterior = v.encode(clip.toTensor().to(options.device(), vae.dtype()),
-                    tiling(clip.width(), clip.height(), clip.count()));
-            var z = posterior.sample(rng.normal(posterior.mean().shape()).like(posterior.mean())).to(DType.FLOAT32);
-            var config = parts.vae();
-            // The 1.5 image-to-video models were trained on pictures divided by the scale instead.
-            var scale = clip.count() == 1 && config.invertScaleLatents() ? 1 / config.scalingFactor()
-                    : config.scalingFactor();
+            var latents = encoding.apply(c, clip.toTensor().to(options.device(), codec.dtype()));
             checkCancelled(listener, "after encoding the " + what);
-            return z.permute(0, 2, 1, 3, 4).times(scale);                                         // [1, T, C, H, W]
+            return latents;                                                                       // [1, T, ., H, W]
         });
-    }
-
-    private static Tensor followedByZeros(Tensor first, long frames) {
-        return first.pad(0, 0, 0, 0, 0, 0, 0, 0, frames - 1);
     }
 
     private static Tensor padded(Tensor clean, long frames) {
@@ -325,24 +297,24 @@ public final class VideoModel implements AutoCloseable {
 
     // ---------------------------------------------------------------- noise to latents
 
-    private Tensor sample(Order order, CogVideoXTransformer model, Features features, Start start, Rng rng,
+    private Tensor sample(Order order, Network model, Features features, Start start, Rng rng,
             ProgressListener listener) {
         var steps = order.plan().steps().size();
         var done = new AtomicInteger();
         listener.on(new Progress.Denoising(0, steps, start.x()));
         Denoiser denoiser = (x, step) -> {
             checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
-            return predict(order, model, features, start.image(), x, step);
+            return predict(order, model, features, start.first(), x, step);
         };
-        return parts.sampler().sample(order.plan(), start.x(), denoiser, Noise.from(rng),
+        return parts.common().sampler().sample(order.plan(), start.x(), denoiser, Noise.from(rng),
                 (_, x) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, x)));
     }
 
     /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with
     /// it their rounding.
-    private Tensor predict(Order order, CogVideoXTransformer model, Features features, Optional<Tensor> image, Tensor x,
+    private Tensor predict(Order order, Network model, Features features, Optional<Tensor> first, Tensor x,
             Step step) {
-        var input = image.map(i -> Tensor.cat(List.of(x, i), 2)).orElse(x).to(network.dtype());
+        var input = first.map(f -> Tensor.cat(List.of(x, f), 2)).orElse(x).to(network.dtype());
         var guidance = order.guidance();
         if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
             return forward(model, input, step, features.cond());
@@ -357,19 +329,17 @@ public final class VideoModel implements AutoCloseable {
                 Scope.run(() -> forward(model, input, step, uncond)), step);
     }
 
-    private static Tensor forward(CogVideoXTransformer model, Tensor input, Step step, Tensor prompt) {
-        var device = input.device();
-        var timestep = Tensor.full(step.timestep(), DType.FLOAT32, device, input.size(0));
-        var ofs = model.config().ofsEmbedDim().map(_ -> Tensor.full(OFS, DType.FLOAT32, device, input.size(0)));
-        return model.forward(input, timestep, prompt, ofs).to(DType.FLOAT32);
+    private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt) {
+        var timestep = Tensor.full(step.timestep(), DType.FLOAT32, input.device(), input.size(0));
+        return model.predict(input, timestep, prompt, Optional.empty()).to(DType.FLOAT32);
     }
 
     private boolean inOneBatch(Recipe recipe, long textTokens) {
         return switch (options.branches()) {
             case TOGETHER -> true;
             case APART -> false;
-            case AUTO -> Estimate.activations(parts.network(), textTokens
-                    + parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(),
+            case AUTO -> parts.denoiseBytes(textTokens,
+                    parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(),
                     2) < ONE_BATCH;
         };
     }
@@ -378,8 +348,8 @@ public final class VideoModel implements AutoCloseable {
 
     private void checkFits(Latents latents) {
         var recipe = latents.recipe();
-        var expected = new long[] {1, parts.latentFrames(recipe.frames()), parts.vae().latentChannels(),
-                recipe.height() / parts.vae().strideXY(), recipe.width() / parts.vae().strideXY()};
+        var expected = new long[] {1, parts.latentFrames(recipe.frames()), parts.latentChannels(),
+                recipe.height() / parts.strideXY(), recipe.width() / parts.strideXY()};
         if (!Arrays.equals(latents.values().shape(), expected)) {
             throw new RequestException("%s cannot decode these latents of %s".formatted(name, recipe.model()), List.of(
                     "they are %s; %d frames of %d x %d are %s here".formatted(Arrays.toString(latents.values().shape()),
@@ -390,18 +360,13 @@ public final class VideoModel implements AutoCloseable {
         }
     }
 
-    private Optional<CogVideoXVae.Tiling> tiling(Latents latents) {
-        return tiling(latents.recipe().width(), latents.recipe().height(), latents.recipe().frames());
-    }
-
-    private Optional<CogVideoXVae.Tiling> tiling(int width, int height, int frames) {
-        var tiles = switch (options.tiling()) {
+    private boolean isTiled(Recipe r) {
+        return switch (options.tiling()) {
             case ALWAYS -> true;
             case NEVER -> false;
-            case AUTO -> Estimate.activations(parts.vae(), width, height, parts.latentFrames(frames),
-                    vae.dtype()) > WHOLE_PICTURES;
+            case AUTO -> parts.decodeBytes(r.width(), r.height(), parts.latentFrames(r.frames()),
+                    codec.dtype()) > WHOLE_PICTURES;
         };
-        return tiles ? Optional.of(CogVideoXVae.Tiling.published(parts.vae())) : Optional.empty();
     }
 
     /// A video of one colour is what overflow and broken weights look like after clamping.
@@ -449,30 +414,30 @@ public final class VideoModel implements AutoCloseable {
     public Estimate estimate(Request request, Given given) {
         var order = Order.of(request, given, parts, name, dtype());
         var r = order.recipe();
-        long words = given.prompt().map(p -> p.size(1)).orElse((long) parts.network().maxTextSeqLength());
-        var tokens = words + parts.videoTokens(r.width(), r.height(), r.frames());
+        long words = given.prompt().map(p -> p.size(1)).orElse((long) parts.textTokens());
+        var tokens = parts.videoTokens(r.width(), r.height(), r.frames());
         var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
         var batch = branches == 2 && inOneBatch(r, words) ? 2 : 1;
-        var tile = tiling(r.width(), r.height(), r.frames());
+        var tile = isTiled(r) ? parts.tile() : new Parts.Tile(r.width(), r.height());
+        var latentFrames = parts.latentFrames(r.frames());
         var textPart = text.filter(_ -> given.prompt().isEmpty()).map(Part::estimate);
+        var textConfig = parts.common().text();
 
         var reading = textPart
-                .map(_ -> Estimate.activations(parts.text().orElseThrow(), words, text.orElseThrow().dtype()))
+                .map(_ -> Estimate.activations(textConfig.orElseThrow(), words, text.orElseThrow().dtype()))
                 .orElse(0L);
-        var denoising = Estimate.activations(parts.network(), tokens, network.dtype(), batch);
-        var decoding = Estimate.activations(parts.vae(),
-                tile.map(t -> Math.min(t.width(), r.width())).orElse(r.width()),
-                tile.map(t -> Math.min(t.height(), r.height())).orElse(r.height()), parts.latentFrames(r.frames()),
-                vae.dtype()) + Estimate.tails(parts.vae(), r.width(), r.height(), vae.dtype());
-        var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), vae.estimate())).toList();
+        var denoising = parts.denoiseBytes(words, tokens, network.dtype(), batch);
+        var decoding = parts.decodeBytes(Math.min(tile.width(), r.width()), Math.min(tile.height(), r.height()),
+                latentFrames, codec.dtype()) + parts.tailBytes(r.width(), r.height(), codec.dtype());
+        var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), codec.estimate())).toList();
         var activations = Math.max(reading, Math.max(denoising, decoding));
         var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations
                 : Math.max(textPart.map(p -> p.bytes() + reading).orElse(0L),
-                        Math.max(network.estimate().bytes() + denoising, vae.estimate().bytes() + decoding));
-        return new Estimate(list, tokens, activations, peak,
-                textPart.map(_ -> branches * Estimate.encode(parts.text().orElseThrow(), words)).orElse(0.0),
-                (double) branches * order.plan().steps().size() * Estimate.forward(parts.network(), tokens),
-                Estimate.decode(parts.vae(), r.width(), r.height(), parts.latentFrames(r.frames())));
+                        Math.max(network.estimate().bytes() + denoising, codec.estimate().bytes() + decoding));
+        return new Estimate(list, parts.sequence(words, tokens), activations, peak,
+                textPart.map(_ -> branches * Estimate.encode(textConfig.orElseThrow(), words)).orElse(0.0),
+                (double) branches * order.plan().steps().size() * parts.denoiseFlops(words, tokens),
+                parts.decodeFlops(r.width(), r.height(), latentFrames));
     }
 
     /// Frees the weights. No run may be under way.
@@ -480,6 +445,6 @@ public final class VideoModel implements AutoCloseable {
     public synchronized void close() {
         text.ifPresent(Part::close);
         network.close();
-        vae.close();
+        codec.close();
     }
 }

@@ -11,11 +11,14 @@ import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.pipeline.OpenOptions.Branches;
 import org.zoetrope.pipeline.OpenOptions.Residency;
 import org.zoetrope.tensor.DType;
+import org.zoetrope.weights.ConfigFile;
 
 class EstimateTest {
     private static final double TERA = 1e12;
@@ -29,6 +32,18 @@ class EstimateTest {
                 Percentage.withPercentage(5));
         assertThat(Estimate.encode(T5Encoder.Config.of(32128, 4096, 64, 10240, 24, 64), 226) / TERA).isCloseTo(2.11,
                 within(0.03));
+    }
+
+    /// 81 frames of 480 x 832.
+    @Test
+    void operationsOfWanAreThoseOfTheCostTables() {
+        var small = ConfigFile.parse("1.3B", "{\"num_attention_heads\": 12, \"ffn_dim\": 8960, \"num_layers\": 30}",
+                WanTransformer.Config.class);
+        assertThat(Estimate.forward(small, 512, 32_760) / TERA).isCloseTo(283.0, Percentage.withPercentage(1));
+        assertThat(Estimate.forward(WanTransformer.Config.defaults(), 512, 75_600) / TERA).isCloseTo(6523,
+                Percentage.withPercentage(1));
+        assertThat(Estimate.decode(WanVae.Config.defaults(), 832, 480, 21) / TERA).isCloseTo(275,
+                Percentage.withPercentage(5));
     }
 
     @Test

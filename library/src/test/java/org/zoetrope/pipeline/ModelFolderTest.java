@@ -77,7 +77,8 @@ class ModelFolderTest {
                 .hasMessageContaining(
                         "describes a HunyuanVideoPipeline, which is not one that can be run; supported are "
                                 + "CogVideoXPipeline, "
-                                + "CogVideoXImageToVideoPipeline, CogVideoXVideoToVideoPipeline");
+                                + "CogVideoXImageToVideoPipeline, CogVideoXVideoToVideoPipeline, "
+                                + "WanPipeline, WanImageToVideoPipeline, WanVideoToVideoPipeline");
         index("{}");
         assertThatThrownBy(() -> ModelFolder.read(folder)).hasMessageContaining("a pipeline without _class_name");
     }

@@ -1,12 +1,18 @@
 package org.zoetrope.pipeline;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tools.RandomFolder;
+import org.zoetrope.tools.RandomFolder.Piece;
 import org.zoetrope.weights.ConfigFile;
 
 /// Whole model folders with random weights: each kind of published model, a few thousand times smaller.
@@ -55,7 +61,32 @@ final class TinyModels {
                  "sample_width": 32, "sample_height": 32, "invert_scale_latents": %s}""".formatted(invertScale),
                 CogVideoXVae.Config.class);
         var text = T5Encoder.Config.of(32128, 32, 8, 64, 1, 4);
-        RandomFolder.write(folder, new RandomFolder.Contents(pipeline, network, vae, text, DType.FLOAT32, 64 << 10));
+        RandomFolder.write(folder, new RandomFolder.Contents(pipeline,
+                List.of(Piece.text(text), Piece.network(network), Piece.codec(vae)), "cogvideox-2b-ddim", DType.FLOAT32,
+                64 << 10));
+        return folder;
+    }
+
+    /// As Wan2.1 T2V 1.3B.
+    static Path wanTextToVideo(Path folder) throws IOException {
+        var network = ConfigFile.parse("tiny", """
+                {"num_attention_heads": 2, "attention_head_dim": 12, "in_channels": 4, "out_channels": 4, "text_dim": 32,
+                 "freq_dim": 16, "ffn_dim": 48, "num_layers": 2, "rope_max_seq_len": 32}""", WanTransformer.Config.class);
+        return writeWan(folder, "WanPipeline", List.of(Piece.network(network)));
+    }
+
+    private static Path writeWan(Path folder, String pipeline, List<Piece> networks) throws IOException {
+        var vae = ConfigFile.parse("tiny", """
+                {"base_dim": 4, "z_dim": 4, "dim_mult": [1, 2, 2, 2], "num_res_blocks": 1,
+                 "latents_mean": [0.1, -0.2, 0.3, 0], "latents_std": [1.5, 2, 0.5, 1]}""", WanVae.Config.class);
+        var text = ConfigFile.parse("tiny", """
+                {"model_type": "umt5", "vocab_size": 32128, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1,
+                 "num_heads": 4, "feed_forward_proj": "gated-gelu"}""", T5Encoder.Config.class);
+        RandomFolder.write(folder, new RandomFolder.Contents(pipeline, Stream.concat(
+                Stream.of(Piece.text(text), Piece.codec(vae)), networks.stream()).toList(), "wan-t2v-unipc", DType.FLOAT32,
+                64 << 10));
+        Files.writeString(folder.resolve("generation_config.json"),
+                "{\"width\": 32, \"height\": 48, \"frames\": 9, \"steps\": 3}");
         return folder;
     }
 }

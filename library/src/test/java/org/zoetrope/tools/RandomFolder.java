@@ -13,8 +13,10 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.zoetrope.Golden;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
@@ -23,22 +25,55 @@ import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
 
-/// Writes a whole CogVideoX folder in the published layout with random weights, to measure what a model of a given size
-/// takes without having it. Weights are drawn and written shard by shard, so memory stays at one shard.
+/// Writes a whole model folder in the published layout with random weights, to measure what a model of a given size takes
+/// without having it. Weights are drawn and written shard by shard, so memory stays at one shard.
 ///
 /// ```
 /// java ... org.zoetrope.tools.RandomFolder FOLDER CogVideoX-2b float16
+/// java ... org.zoetrope.tools.RandomFolder FOLDER Wan2.1-T2V-1.3B-Diffusers bfloat16
 /// ```
 public final class RandomFolder {
     private static final long SHARD = 1L << 30;
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /// A component with weights.
+    ///
+    /// @param base name of its checkpoint, without extension
+    public record Piece(String name, String library, String className, Record config, String base,
+            Consumer<Weights> build) {
+        public static Piece text(T5Encoder.Config config) {
+            var className = config.modelType() == T5Encoder.ModelType.UMT5 ? "UMT5EncoderModel" : "T5EncoderModel";
+            return new Piece("text_encoder", "transformers", className, config, "model", w -> new T5Encoder(config, w));
+        }
+
+        public static Piece network(CogVideoXTransformer.Config config) {
+            return diffusers("transformer", "CogVideoXTransformer3DModel", config,
+                    w -> new CogVideoXTransformer(config, w));
+        }
+
+        public static Piece network(WanTransformer.Config config) {
+            return diffusers("transformer", "WanTransformer3DModel", config, w -> new WanTransformer(config, w));
+        }
+
+        public static Piece codec(CogVideoXVae.Config config) {
+            return diffusers("vae", "AutoencoderKLCogVideoX", config, w -> new CogVideoXVae(config, w));
+        }
+
+        public static Piece codec(WanVae.Config config) {
+            return diffusers("vae", "AutoencoderKLWan", config, w -> new WanVae(config, w));
+        }
+
+        private static Piece diffusers(String name, String className, Record config, Consumer<Weights> build) {
+            return new Piece(name, "diffusers", className, config, "diffusion_pytorch_model", build);
+        }
+    }
+
     /// What to write.
     ///
-    /// @param pipeline published pipeline class
-    /// @param shard    most bytes of weights in one file
-    public record Contents(String pipeline, CogVideoXTransformer.Config network, CogVideoXVae.Config vae,
-            T5Encoder.Config text, DType dtype, long shard) {}
+    /// @param pipeline  published pipeline class
+    /// @param scheduler the golden pipeline whose scheduler it gets
+    /// @param shard     most bytes of weights in one file
+    public record Contents(String pipeline, List<Piece> pieces, String scheduler, DType dtype, long shard) {}
 
     private RandomFolder() {}
 
@@ -48,14 +83,28 @@ public final class RandomFolder {
             throw new IllegalArgumentException(
                     "expected FOLDER MODEL TYPE, such as /data/random-2b CogVideoX-2b float16");
         }
-        var network = ConfigFile.parse(args[1], manifest(args[1] + "__transformer.json"),
-                CogVideoXTransformer.Config.class);
-        var vae = ConfigFile.parse(args[1], manifest("CogVideoX-2b__vae.json"), CogVideoXVae.Config.class);
+        var dtype = DType.valueOf(args[2].toUpperCase(Locale.ROOT));
+        write(Path.of(args[0]), args[1].startsWith("Wan") ? wan(args[1], dtype) : cogVideoX(args[1], dtype));
+    }
+
+    private static Contents cogVideoX(String name, DType dtype) throws IOException {
+        var network = ConfigFile.parse(name, manifest(name + "__transformer.json"), CogVideoXTransformer.Config.class);
+        var vae = ConfigFile.parse(name, manifest("CogVideoX-2b__vae.json"), CogVideoXVae.Config.class);
         var pipeline = network.inChannels() == vae.latentChannels() ? "CogVideoXPipeline"
                 : "CogVideoXImageToVideoPipeline";
         var xxl = T5Encoder.Config.of(32128, 4096, 64, 10240, 24, 64);
-        write(Path.of(args[0]),
-                new Contents(pipeline, network, vae, xxl, DType.valueOf(args[2].toUpperCase(Locale.ROOT)), SHARD));
+        return new Contents(pipeline, List.of(Piece.text(xxl), Piece.network(network), Piece.codec(vae)),
+                "cogvideox-2b-ddim", dtype, SHARD);
+    }
+
+    private static Contents wan(String name, DType dtype) throws IOException {
+        var network = ConfigFile.parse(name, manifest(name + "__transformer.json"), WanTransformer.Config.class);
+        var vae = ConfigFile.parse(name, manifest("Wan2.1-T2V-1.3B-Diffusers__vae.json"), WanVae.Config.class);
+        var xxl = ConfigFile.parse("UMT5-XXL", """
+                {"model_type": "umt5", "vocab_size": 256384, "d_model": 4096, "d_kv": 64, "d_ff": 10240,
+                 "num_layers": 24, "num_heads": 64, "feed_forward_proj": "gated-gelu"}""", T5Encoder.Config.class);
+        return new Contents("WanPipeline", List.of(Piece.text(xxl), Piece.network(network), Piece.codec(vae)),
+                "wan-t2v-unipc", dtype, SHARD);
     }
 
     private static String manifest(String file) throws IOException {
@@ -65,43 +114,37 @@ public final class RandomFolder {
     /// Writes the folder.
     public static void write(Path folder, Contents c) throws IOException {
         Files.createDirectories(folder);
-        Files.writeString(folder.resolve("model_index.json"),
-                """
-                        {"_class_name": "%s", "_diffusers_version": "0.30.0.dev0",
-                         "tokenizer": ["transformers", "T5Tokenizer"],
-                         "text_encoder": ["transformers", "T5EncoderModel"],
-                         "transformer": ["diffusers", "CogVideoXTransformer3DModel"],
-                         "vae": ["diffusers", "AutoencoderKLCogVideoX"],
-                         "scheduler": ["diffusers", "CogVideoXDDIMScheduler"]}
-                        """
-                        .formatted(c.pipeline));
-        var scheduler = Files.createDirectories(folder.resolve("scheduler"));
-        Files.copy(Golden.resource("golden/pipelines/cogvideox-2b-ddim/scheduler/scheduler_config.json"),
-                scheduler.resolve("scheduler_config.json"), StandardCopyOption.REPLACE_EXISTING);
+        var scheduler = Golden.resource("golden/pipelines/" + c.scheduler + "/scheduler/scheduler_config.json");
+        var index = new LinkedHashMap<String, Object>();
+        index.put("_class_name", c.pipeline);
+        index.put("_diffusers_version", "0.30.0.dev0");
+        index.put("tokenizer", List.of("transformers", "T5Tokenizer"));
+        c.pieces.forEach(piece -> index.put(piece.name, List.of(piece.library, piece.className)));
+        index.put("scheduler", List.of("diffusers", JSON.readTree(Files.readString(scheduler)).path("_class_name").asText()));
+        Files.writeString(folder.resolve("model_index.json"), JSON.writeValueAsString(index));
+        Files.copy(scheduler, Files.createDirectories(folder.resolve("scheduler")).resolve("scheduler_config.json"),
+                StandardCopyOption.REPLACE_EXISTING);
         var tokenizer = Files.createDirectories(folder.resolve("tokenizer"));
         for (var file : List.of("spiece.model", "tokenizer_config.json")) {
             Files.copy(Golden.resource("golden/tokenizers/t5/" + file), tokenizer.resolve(file),
                     StandardCopyOption.REPLACE_EXISTING);
         }
-        component(folder.resolve("text_encoder"), "T5EncoderModel", c.text, "model", c, w -> new T5Encoder(c.text, w));
-        component(folder.resolve("transformer"), "CogVideoXTransformer3DModel", c.network, "diffusion_pytorch_model", c,
-                w -> new CogVideoXTransformer(c.network, w));
-        component(folder.resolve("vae"), "AutoencoderKLCogVideoX", c.vae, "diffusion_pytorch_model", c,
-                w -> new CogVideoXVae(c.vae, w));
+        for (var piece : c.pieces) {
+            component(folder.resolve(piece.name), piece, c);
+        }
     }
 
-    private static void component(Path folder, String className, Record config, String base, Contents c,
-            Consumer<Weights> build)
-            throws IOException {
-        ConfigFile.write(folder.resolve("config.json"), className, config);
+    private static void component(Path folder, Piece piece, Contents c) throws IOException {
+        ConfigFile.write(folder.resolve("config.json"), piece.className, piece.config);
+        var base = piece.base;
         var shapes = new LinkedHashMap<String, long[]>();
         Scope.run(() -> {
             var blueprint = Weights.blueprint();
-            build.accept(blueprint);
+            piece.build.accept(blueprint);
             blueprint.tree().forEach((name, tensor) -> shapes.put(name, tensor.shape()));
         });
         var shards = shards(shapes, c);
-        var rng = new Rng(className.hashCode());
+        var rng = new Rng(piece.className.hashCode());
         var places = new LinkedHashMap<String, String>();
         for (var i = 0; i < shards.size(); i++) {
             var file = shards.size() == 1 ? base + ".safetensors"
@@ -140,7 +183,7 @@ public final class RandomFolder {
     /// Scales of norms are one, biases small, and a matrix keeps the size of what passes through it.
     private static Tensor draw(Rng rng, String name, long[] shape, DType dtype) {
         return Scope.run(() -> {
-            if (shape.length == 1 && name.endsWith("weight")) {
+            if (shape.length == 1 && name.endsWith("weight") || name.endsWith("gamma")) {
                 return Tensor.full(1, shape).to(dtype);
             }
             var in = 1L;

@@ -1,0 +1,117 @@
+package org.zoetrope.pipeline;
+
+import java.util.Optional;
+import org.zoetrope.diffusion.Sampler;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.models.text.Tokenizer;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.Weights;
+
+/// Everything about a model folder but its weights: the configs, read once and checked against one another, and what
+/// follows from them. There is one record for each published family; nothing else in this room knows a family by name.
+sealed interface Parts permits CogVideoXParts, WanParts {
+    /// What folders of all families have in common.
+    ///
+    /// @param samplerName published class of the scheduler
+    record Common(ModelFolder folder, Optional<T5Encoder.Config> text, Optional<Tokenizer> tokenizer, Sampler sampler,
+            String samplerName) {}
+
+    /// Pixels of the tiles that large pictures are cut into.
+    record Tile(int width, int height) {}
+
+    /// @throws org.zoetrope.weights.ConfigException with the problems of all components
+    static Parts read(ModelFolder folder) {
+        return switch (folder.kind().family()) {
+            case COG_VIDEO_X -> CogVideoXParts.read(folder);
+            case WAN -> WanParts.read(folder);
+        };
+    }
+
+    Common common();
+
+    Defaults defaults();
+
+    // ---------------------------------------------------------------- sizes
+
+    /// Pixels per latent along height and width.
+    int strideXY();
+
+    /// Frames per latent frame, behind the first.
+    int strideT();
+
+    int latentChannels();
+
+    /// Pixels that width and height must be a multiple of.
+    int sizeStep();
+
+    /// Latent frames that are put in front of a clip for the network's sake.
+    default int padding(int frames) {
+        return 0;
+    }
+
+    /// Latent frames of a clip.
+    default int latentFrames(int frames) {
+        return (frames - 1) / strideT() + 1;
+    }
+
+    /// [1, T, C, H, W] of the latents that the network sees, padding included.
+    default long[] latentShape(Recipe recipe) {
+        return new long[] {1, latentFrames(recipe.frames()) + padding(recipe.frames()), latentChannels(),
+                recipe.height() / strideXY(), recipe.width() / strideXY()};
+    }
+
+    /// Video tokens of the network's sequence.
+    long videoTokens(int width, int height, int frames);
+
+    /// Why the network has no positions for a clip that its autoencoder could take; empty if it has.
+    Optional<String> beyondPositions(int width, int height, int frames);
+
+    // ---------------------------------------------------------------- words
+
+    /// Tokens of a prompt that are read.
+    int textTokens();
+
+    /// Width of text features.
+    int textWidth();
+
+    /// A prompt as the family reads it. Only for folders with a tokenizer.
+    TokenizedPrompt tokens(String prompt);
+
+    /// Text features [1, L, D] of a prompt.
+    Tensor features(T5Encoder encoder, TokenizedPrompt prompt, Device device);
+
+    // ---------------------------------------------------------------- weights
+
+    Network network(Weights w);
+
+    Codec codec(Weights w);
+
+    /// The number type of the autoencoder in a model that otherwise runs in this one.
+    default DType codecType(DType dtype) {
+        return dtype;
+    }
+
+    /// Chunks a clip is decoded in.
+    int decodeChunks(int latentFrames);
+
+    Tile tile();
+
+    // ---------------------------------------------------------------- costs, see Estimate
+
+    /// Length of the network's sequence.
+    long sequence(long words, long videoTokens);
+
+    double denoiseFlops(long words, long videoTokens);
+
+    long denoiseBytes(long words, long videoTokens, DType dtype, int batch);
+
+    double decodeFlops(long width, long height, long latentFrames);
+
+    long decodeBytes(long width, long height, long latentFrames, DType dtype);
+
+    /// Bytes that the decoder carries from chunk to chunk.
+    long tailBytes(long width, long height, DType dtype);
+}
