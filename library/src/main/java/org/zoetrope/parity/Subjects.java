@@ -26,6 +26,7 @@ import org.zoetrope.models.text.ClipTextEncoder;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.pipeline.Given;
 import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.Progress;
@@ -54,7 +55,9 @@ final class Subjects {
     private static final Map<String, Subject> TEXT_ENCODERS = Map.of(
             "T5EncoderModel", Subjects::t5,
             "UMT5EncoderModel", Subjects::t5,
-            "CLIPTextModel", Subjects::clip);
+            "CLIPTextModel", Subjects::clip,
+            "CLIPVisionModel", Subjects::clipVision,
+            "CLIPVisionModelWithProjection", Subjects::clipVision);
     private static final Map<String, Subject> PIPELINES = Map.of(
             "CogVideoXPipeline", Subjects::cogVideoX,
             "WanPipeline", Subjects::wan);
@@ -173,6 +176,22 @@ final class Subjects {
         var outputs = new LinkedHashMap<String, Tensor>();
         outputs.put("last_hidden_state", features.hidden());
         outputs.put("pooled", features.pooled());
+        return outputs;
+    }
+
+    private static SequencedMap<String, Tensor> clipVision(Fixture f) {
+        var projects = f.className().endsWith("WithProjection");
+        var model = load(f.folder(), ClipVisionEncoder.Config.class, (c, w) -> new ClipVisionEncoder(c, w, projects));
+        var features = model.forward(f.in("pixel_values"));
+        var outputs = new LinkedHashMap<String, Tensor>();
+        outputs.put("last_hidden_state", features.hidden());
+        outputs.put("pooler_output", features.pooled());
+        outputs.put("pooled", features.pooled());
+        outputs.put("penultimate", features.penultimate());
+        if (projects) {
+            outputs.put("image_embeds", model.projected(features));
+        }
+        outputs.keySet().retainAll(f.outputs());
         return outputs;
     }
 

@@ -7,6 +7,7 @@ import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.tensor.DType;
 
 /// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory
@@ -16,7 +17,7 @@ import org.zoetrope.tensor.DType;
 /// @param tokens        length of the network's sequence, text included
 /// @param activations   bytes of temporaries at the widest moment
 /// @param peakBytes     weights and temporaries at that moment
-/// @param encodeFlops   operations of the text encoder (2 per multiply-add, as everywhere here)
+/// @param encodeFlops   operations of the text and image encoders (2 per multiply-add, as everywhere here)
 /// @param denoiseFlops  operations of all steps
 /// @param decodeFlops   operations of the decoder
 public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, double encodeFlops,
@@ -52,6 +53,12 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         double s = tokens, inner = (double) c.numHeads() * c.dKv();
         var matrices = 4 * c.dModel() * inner + 3.0 * c.dModel() * c.dFf();
         return c.numLayers() * (2 * s * matrices + 4 * s * s * inner);
+    }
+
+    /// Operations of encoding one picture.
+    static double look(ClipVisionEncoder.Config c) {
+        double s = c.tokens(), d = c.hiddenSize();
+        return c.numHiddenLayers() * (8 * s * d * d + 4 * s * d * c.intermediateSize() + 4 * s * s * d);
     }
 
     /// Operations of decoding pictures of this size, convolution by convolution. Overlaps of tiles come on top.

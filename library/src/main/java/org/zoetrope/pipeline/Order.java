@@ -16,10 +16,12 @@ import org.zoetrope.tensor.Tensor;
 
 /// A request that a model has accepted: every open choice made, every given clip at its size.
 ///
+/// @param picture the first frame as it was given
 /// @param image   the first frame, at the size of the video
 /// @param video   the clip to start from, at the size and length of the video
 /// @param notices what the user should know although it is no reason to refuse
-record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image, Optional<Frames> video,
+record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> picture, Optional<Frames> image,
+        Optional<Frames> video,
         List<String> notices) {
     private static final double STRENGTH = 0.8; // the published video-to-video pipeline's
     private static final int MOST_STEPS = 1000;
@@ -82,9 +84,10 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> image
             if (!problems.isEmpty()) {
                 throw new RequestException(model + " cannot run this request", problems);
             }
-            var image = r.initImage().map(i -> fitted("the image", i.slice(0, 1), width, height));
+            var picture = r.initImage().map(i -> i.slice(0, 1));
+            var image = picture.map(i -> fitted("the image", i, width, height));
             var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
-            return new Order(recipe, guidance, plan.orElseThrow(), image, video, List.copyOf(notices));
+            return new Order(recipe, guidance, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
         }
 
         /// Without a wish, a given clip decides: as much of it as the model takes.

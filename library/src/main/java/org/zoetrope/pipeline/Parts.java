@@ -1,6 +1,7 @@
 package org.zoetrope.pipeline;
 
 import java.util.Optional;
+import java.util.function.Function;
 import org.zoetrope.diffusion.Sampler;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
@@ -89,6 +90,11 @@ sealed interface Parts permits CogVideoXParts, WanParts {
 
     Codec codec(Weights w);
 
+    /// How the image encoder is built, where the network reads features of the frame it starts from.
+    default Optional<Function<Weights, Eye>> eye() {
+        return Optional.empty();
+    }
+
     /// The number type of the autoencoder in a model that otherwise runs in this one.
     default DType codecType(DType dtype) {
         return dtype;
@@ -107,6 +113,11 @@ sealed interface Parts permits CogVideoXParts, WanParts {
     double denoiseFlops(long words, long videoTokens);
 
     long denoiseBytes(long words, long videoTokens, DType dtype, int batch);
+
+    /// Operations of looking at one picture.
+    default double lookFlops() {
+        return 0;
+    }
 
     double decodeFlops(long width, long height, long latentFrames);
 

@@ -15,7 +15,7 @@ public sealed interface Progress {
 
     /// Something given is about to be turned into what the network reads.
     ///
-    /// @param what `prompt`, `negative prompt`, `first frame` or `video`
+    /// @param what `prompt`, `negative prompt`, `picture` (its features), `first frame` or `video`
     record Encoding(String what) implements Progress {}
 
     /// Steps of the sampler are behind us; the first report has `done` 0.

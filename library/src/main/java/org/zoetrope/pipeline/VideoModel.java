@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.zoetrope.diffusion.Denoiser;
 import org.zoetrope.diffusion.Guidance;
@@ -56,6 +57,7 @@ public final class VideoModel implements AutoCloseable {
     private final String name;
     private final boolean staysInMemory;
     private final Optional<Part<T5Encoder>> text;
+    private final Optional<Part<Eye>> eye;
     private final Part<Network> network;
     private final Part<Codec> codec;
 
@@ -64,12 +66,14 @@ public final class VideoModel implements AutoCloseable {
         name = options.name().orElse(folder.name());
         parts = Parts.read(folder);
         var textSurvey = parts.common().text().map(c -> survey("text_encoder", w -> new T5Encoder(c, w)));
+        var eyeSurvey = parts.eye().map(build -> survey("image_encoder", build));
         var networkSurvey = survey("transformer", parts::network);
         var codecSurvey = survey("vae", parts::codec);
 
-        var weights = textSurvey.map(Part.Survey::parameters).orElse(0L) + networkSurvey.parameters()
-                + codecSurvey.parameters();
-        var largest = Math.max(textSurvey.map(Part.Survey::parameters).orElse(0L), networkSurvey.parameters());
+        var sizes = Stream.of(textSurvey, eyeSurvey, Optional.of(networkSurvey), Optional.of(codecSurvey))
+                .flatMap(Optional::stream).mapToLong(Part.Survey::parameters).toArray();
+        var weights = LongStream.of(sizes).sum();
+        var largest = LongStream.of(sizes).max().orElseThrow();
         var dtype = options.dtype().orElseGet(() -> dtype(weights, largest, options.device(), Machine.here()));
         staysInMemory = switch (options.residency()) {
             case TOGETHER -> true;
@@ -79,6 +83,7 @@ public final class VideoModel implements AutoCloseable {
         // The widest activations of published T5 encoders exceed 65504, where float16 ends.
         var textType = dtype == DType.FLOAT16 ? DType.BFLOAT16 : dtype;
         text = textSurvey.map(s -> s.in(textType, options.device(), staysInMemory));
+        eye = eyeSurvey.map(s -> s.in(dtype, options.device(), staysInMemory));
         network = networkSurvey.in(dtype, options.device(), staysInMemory);
         codec = codecSurvey.in(parts.codecType(dtype), options.device(), staysInMemory);
     }
@@ -260,17 +265,24 @@ public final class VideoModel implements AutoCloseable {
     // ---------------------------------------------------------------- where a run starts
 
     /// @param x     the starting latents [1, T, C, H, W], float32
-    /// @param first what the network sees of a first frame beside them [1, T, ., H, W]
-    private record Start(Tensor x, Optional<Tensor> first) implements Tensors {
+    /// @param first   what the network sees of a first frame beside them [1, T, ., H, W]
+    /// @param picture features of the first frame [1, I, D], for networks that read them
+    private record Start(Tensor x, Optional<Tensor> first, Optional<Tensor> picture) implements Tensors {
         @Override
         public List<Tensor> tensors() {
-            return Stream.concat(Stream.of(x), first.stream()).toList();
+            return Stream.of(Optional.of(x), first, picture).flatMap(Optional::stream).toList();
         }
     }
 
     private Start start(Order order, Given given, Rng rng, ProgressListener listener) {
         var recipe = order.recipe();
-        var first = order.image().map(picture -> encode("first frame", listener, picture,
+        var picture = order.picture().flatMap(p -> eye.map(part -> part.use(listener, e -> {
+            listener.on(new Progress.Encoding("picture"));
+            var features = placed(e.look(p));
+            checkCancelled(listener, "after looking at the picture");
+            return features;
+        })));
+        var first = order.image().map(frame -> encode("first frame", listener, frame,
                 (c, pixels) -> c.firstFrame(pixels, recipe.frames(), isTiled(recipe), rng::normal)));
         var video = order.video().map(clip -> encode("video", listener, clip,
                 (c, pixels) -> c.encode(pixels, isTiled(recipe), rng::normal)));
@@ -278,7 +290,7 @@ public final class VideoModel implements AutoCloseable {
         var noise = given.noise().orElseGet(() -> rng.normal(shape)).to(options.device(), DType.FLOAT32);
         var x = video.map(clean -> order.plan().start().noisy(padded(clean, shape[1]), noise))
                 .orElseGet(() -> order.plan().fromNoise(noise));
-        return new Start(x, first);
+        return new Start(x, first, picture);
     }
 
     private Tensor encode(String what, ProgressListener listener, Frames clip, BiFunction<Codec, Tensor, Tensor> encoding) {
@@ -304,7 +316,7 @@ public final class VideoModel implements AutoCloseable {
         listener.on(new Progress.Denoising(0, steps, start.x()));
         Denoiser denoiser = (x, step) -> {
             checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
-            return predict(order, model, features, start.first(), x, step);
+            return predict(order, model, features, start, x, step);
         };
         return parts.common().sampler().sample(order.plan(), start.x(), denoiser, Noise.from(rng),
                 (_, x) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, x)));
@@ -312,26 +324,26 @@ public final class VideoModel implements AutoCloseable {
 
     /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with
     /// it their rounding.
-    private Tensor predict(Order order, Network model, Features features, Optional<Tensor> first, Tensor x,
-            Step step) {
-        var input = first.map(f -> Tensor.cat(List.of(x, f), 2)).orElse(x).to(network.dtype());
+    private Tensor predict(Order order, Network model, Features features, Start start, Tensor x, Step step) {
+        var input = start.first().map(f -> Tensor.cat(List.of(x, f), 2)).orElse(x).to(network.dtype());
         var guidance = order.guidance();
         if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
-            return forward(model, input, step, features.cond());
+            return forward(model, input, step, features.cond(), start.picture());
         }
         var uncond = features.uncond().get();
         if (inOneBatch(order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), features.cond().shape())) {
             var both = forward(model, Tensor.cat(List.of(input, input), 0), step,
-                    Tensor.cat(List.of(uncond, features.cond()), 0)).chunk(2, 0);
+                    Tensor.cat(List.of(uncond, features.cond()), 0),
+                    start.picture().map(p -> Tensor.cat(List.of(p, p), 0))).chunk(2, 0);
             return guidance.combine(both.get(1), both.get(0), step);
         }
-        return guidance.combine(Scope.run(() -> forward(model, input, step, features.cond())),
-                Scope.run(() -> forward(model, input, step, uncond)), step);
+        return guidance.combine(Scope.run(() -> forward(model, input, step, features.cond(), start.picture())),
+                Scope.run(() -> forward(model, input, step, uncond, start.picture())), step);
     }
 
-    private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt) {
+    private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture) {
         var timestep = Tensor.full(step.timestep(), DType.FLOAT32, input.device(), input.size(0));
-        return model.predict(input, timestep, prompt, Optional.empty()).to(DType.FLOAT32);
+        return model.predict(input, timestep, prompt, picture).to(DType.FLOAT32);
     }
 
     private boolean inOneBatch(Recipe recipe, long textTokens) {
@@ -429,13 +441,16 @@ public final class VideoModel implements AutoCloseable {
         var denoising = parts.denoiseBytes(words, tokens, network.dtype(), batch);
         var decoding = parts.decodeBytes(Math.min(tile.width(), r.width()), Math.min(tile.height(), r.height()),
                 latentFrames, codec.dtype()) + parts.tailBytes(r.width(), r.height(), codec.dtype());
-        var list = Stream.concat(textPart.stream(), Stream.of(network.estimate(), codec.estimate())).toList();
+        var eyePart = eye.map(Part::estimate);
+        var list = Stream.of(textPart, eyePart, Optional.of(network.estimate()), Optional.of(codec.estimate()))
+                .flatMap(Optional::stream).toList();
         var activations = Math.max(reading, Math.max(denoising, decoding));
         var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations
-                : Math.max(textPart.map(p -> p.bytes() + reading).orElse(0L),
-                        Math.max(network.estimate().bytes() + denoising, codec.estimate().bytes() + decoding));
+                : Math.max(Math.max(textPart.map(p -> p.bytes() + reading).orElse(0L),
+                        eyePart.map(Estimate.Part::bytes).orElse(0L)), Math.max(network.estimate().bytes() + denoising, codec.estimate().bytes() + decoding));
         return new Estimate(list, parts.sequence(words, tokens), activations, peak,
-                textPart.map(_ -> branches * Estimate.encode(textConfig.orElseThrow(), words)).orElse(0.0),
+                textPart.map(_ -> branches * Estimate.encode(textConfig.orElseThrow(), words)).orElse(0.0)
+                        + parts.lookFlops(),
                 (double) branches * order.plan().steps().size() * parts.denoiseFlops(words, tokens),
                 parts.decodeFlops(r.width(), r.height(), latentFrames));
     }
@@ -444,6 +459,7 @@ public final class VideoModel implements AutoCloseable {
     @Override
     public synchronized void close() {
         text.ifPresent(Part::close);
+        eye.ifPresent(Part::close);
         network.close();
         codec.close();
     }

@@ -5,11 +5,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.Resize;
 import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.CleanText;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Tensor;
@@ -17,9 +20,10 @@ import org.zoetrope.weights.Weights;
 
 /// A Wan2.1 folder: text-to-video and image-to-video, 1.3B and 14B.
 ///
+/// @param vision     the image encoder of models whose cross-attention reads the first frame
 /// @param textTokens length to which text features are filled up with zeros
-record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae, int textTokens, Defaults defaults)
-        implements Parts {
+record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
+        Optional<ClipVisionEncoder.Config> vision, int textTokens, Defaults defaults) implements Parts {
     // num_frames, height, width, num_inference_steps and guidance_scale of the published pipelines; fps of the report.
     private static final Defaults PUBLISHED = new Defaults(832, 480, 81, 16, 50, 5);
     private static final int TEXT_TOKENS = 512; // max_sequence_length of the published pipelines
@@ -28,16 +32,19 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         var reader = new FolderReader(folder);
         var network = reader.config("transformer", WanTransformer.Config.class);
         var vae = reader.config("vae", WanVae.Config.class);
+        var vision = reader.optionalConfig("image_encoder", ClipVisionEncoder.Config.class);
         var common = reader.common("text_dim", network.map(WanTransformer.Config::textDim));
         var overrides = reader.read(() -> Defaults.Overrides.of(folder));
         network.ifPresent(n -> vae.ifPresent(v -> disagreements(folder, n, v, reader)));
+        network.ifPresent(n -> images(folder, n, vision, reader));
         var textTokens = overrides.flatMap(Defaults.Overrides::maxSequenceLength).orElse(TEXT_TOKENS);
         network.ifPresent(n -> reader.require(textTokens == TEXT_TOKENS || n.imageDim().isEmpty() && textTokens > 1,
                 "max_sequence_length is %d in generation_config.json; image-to-video models read exactly %d tokens, others "
                         + "at least 2",
                 textTokens, TEXT_TOKENS));
         reader.finish();
-        return new WanParts(common.orElseThrow(), network.orElseThrow(), vae.orElseThrow(), textTokens,
+        return new WanParts(common.orElseThrow(), network.orElseThrow(), vae.orElseThrow(),
+                network.flatMap(WanTransformer.Config::imageDim).flatMap(_ -> vision), textTokens,
                 PUBLISHED.with(overrides.orElseThrow()));
     }
 
@@ -57,6 +64,20 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         reader.require(network.patch(0) == 1, "patch_size %s joins latent frames, which no published Wan does",
                 network.patchSize());
         reader.require(network.patch(1) == network.patch(2), "patch_size %s is not square", network.patchSize());
+    }
+
+    private static void images(ModelFolder folder, WanTransformer.Config network,
+            Optional<ClipVisionEncoder.Config> vision, FolderReader reader) {
+        network.imageDim().ifPresent(dim -> {
+            reader.require(folder.kind().takesImage(), "the transformer reads image features (image_dim %d), and a %s has "
+                    + "no picture to take them from", dim, folder.kind().published());
+            reader.require(folder.has("image_encoder"),
+                    "the transformer reads image features (image_dim %d), and there is no image_encoder", dim);
+            vision.ifPresent(v -> reader.require(v.hiddenSize() == dim,
+                    "the image encoder gives hidden_size %d, the transformer takes image_dim %d", v.hiddenSize(), dim));
+        });
+        reader.require(network.posEmbedSeqLen().isEmpty(), "pos_embed_seq_len belongs to models of a first and a last "
+                + "frame, which cannot be run yet");
     }
 
     // ---------------------------------------------------------------- sizes
@@ -142,6 +163,25 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     }
 
     @Override
+    public Optional<Function<Weights, Eye>> eye() {
+        return vision.map(config -> weights -> {
+            var projects = common.folder().component("image_encoder").className().endsWith("WithProjection");
+            var model = new ClipVisionEncoder(config, weights, projects);
+            return picture -> model.forward(seen(picture, config.imageSize())).penultimate();
+        });
+    }
+
+    /// The middle of a picture as CLIP's image processor cuts it: the shorter side scaled, the longer one cropped.
+    private static Tensor seen(Frames picture, int size) {
+        var shorter = Math.min(picture.width(), picture.height());
+        var width = (int) ((long) size * picture.width() / shorter);
+        var height = (int) ((long) size * picture.height() / shorter);
+        var square = Resize.scaled(picture, width, height, Resize.Kernel.CUBIC)
+                .then(scaled -> Resize.cropped(scaled, size, size)).frames();
+        return ClipVisionEncoder.normalised(square.toTensor()).squeeze(2);                        // [1, 3, size, size]
+    }
+
+    @Override
     public int decodeChunks(int latentFrames) {
         return WanVae.decodeChunks(latentFrames);
     }
@@ -197,6 +237,11 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     @Override
     public long denoiseBytes(long words, long videoTokens, DType dtype, int batch) {
         return Estimate.activations(network, videoTokens, dtype, batch);
+    }
+
+    @Override
+    public double lookFlops() {
+        return vision.map(Estimate::look).orElse(0.0);
     }
 
     @Override

@@ -10,6 +10,21 @@ class ResizeTest {
         return Frames.paint(2, 2, fps, count, (f, _, _) -> f);
     }
 
+    /// Keys' kernel through four neighbours: half way between two pixels it weighs them 9/16 and their neighbours -1/16.
+    @Test
+    void theCubicKernelOvershootsAtAnEdge() {
+        var step = Frames.paint(8, 1, 8, 1, (_, x, _) -> x < 4 ? 0x404040 : 0xc0c0c0);
+        var wide = Resize.scaled(step, 16, 1, Resize.Kernel.CUBIC).frames();
+        assertThat(wide.pixel(0, 2, 0)).isEqualTo(0x404040);
+        assertThat(wide.pixel(0, 13, 0)).isEqualTo(0xc0c0c0);
+        assertThat(wide.pixel(0, 6, 0) & 0xff).isLessThan(0x40);
+        assertThat(wide.pixel(0, 9, 0) & 0xff).isGreaterThan(0xc0);
+        var narrow = Resize.scaled(step, 4, 1, Resize.Kernel.CUBIC).frames(); // weights 1.75 pixels away are below zero
+        assertThat(narrow.pixel(0, 0, 0) & 0xff).isBetween(0x38, 0x3f);
+        assertThat(narrow.pixel(0, 3, 0) & 0xff).isBetween(0xc1, 0xc8);
+        assertThat(Resize.scaled(step, 8, 1, Resize.Kernel.CUBIC).changes()).isEmpty();
+    }
+
     @Test
     void aCropIsTheMiddle() {
         var clip = Frames.paint(7, 5, 8, 2, (f, x, y) -> f << 16 | x << 8 | y);

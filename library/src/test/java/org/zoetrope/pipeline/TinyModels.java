@@ -10,6 +10,7 @@ import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tools.RandomFolder;
 import org.zoetrope.tools.RandomFolder.Piece;
@@ -73,6 +74,18 @@ final class TinyModels {
                 {"num_attention_heads": 2, "attention_head_dim": 12, "in_channels": 4, "out_channels": 4, "text_dim": 32,
                  "freq_dim": 16, "ffn_dim": 48, "num_layers": 2, "rope_max_seq_len": 32}""", WanTransformer.Config.class);
         return writeWan(folder, "WanPipeline", List.of(Piece.network(network)));
+    }
+
+    /// As Wan2.1 I2V 14B: the first frame as channels and as features.
+    static Path wanImageToVideo(Path folder) throws IOException {
+        var network = ConfigFile.parse("tiny", """
+                {"num_attention_heads": 2, "attention_head_dim": 12, "in_channels": 12, "out_channels": 4, "text_dim": 32,
+                 "freq_dim": 16, "ffn_dim": 48, "num_layers": 2, "rope_max_seq_len": 32, "image_dim": 16,
+                 "added_kv_proj_dim": 24}""", WanTransformer.Config.class);
+        var vision = ConfigFile.parse("tiny", """
+                {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2,
+                 "image_size": 28, "patch_size": 7, "hidden_act": "gelu"}""", ClipVisionEncoder.Config.class);
+        return writeWan(folder, "WanImageToVideoPipeline", List.of(Piece.network(network), Piece.eye(vision)));
     }
 
     private static Path writeWan(Path folder, String pipeline, List<Piece> networks) throws IOException {

@@ -179,6 +179,61 @@ class WanPipelineTest {
         assertThat(distance(started.getFirst(), expected.toFloats())).isLessThan(1e-5);
     }
 
+    // ---------------------------------------------------------------- pictures
+
+    @Test
+    void aPictureBecomesAVideo() throws IOException {
+        var seen = new ArrayList<String>();
+        try (var animator = VideoModel.open(TinyModels.wanImageToVideo(folder.resolve("i2v")))) {
+            var video = animator.generate(BOAT.initImage(clip(1, 64, 64)), progress -> {
+                if (progress instanceof Progress.Encoding(var what)) {
+                    seen.add(what);
+                }
+            });
+            assertThat(seen).containsExactly("prompt", "negative prompt", "picture", "first frame");
+            assertThat(video.recipe().start()).contains("image");
+            assertThat(video.frames().count()).isEqualTo(9);
+            assertThat(video.notices()).hasSize(2).allMatch(n -> n.startsWith("the image was "));
+            var first = latents(animator, BOAT.initImage(clip(1, 64, 64)));
+            assertThat(latents(animator, BOAT.initImage(clip(1, 64, 64)))).isEqualTo(first);
+            assertThat(distance(latents(animator, BOAT.initImage(clip(3, 64, 64).slice(2, 3))), first)).isGreaterThan(1e-4);
+            // What is cropped from the video is still seen by the image encoder.
+            var wide = clip(1, 64, 64);
+            var edge = Frames.paint(64, 64, 16, 1, (f, x, y) -> x < 8 ? 0xffffff : wide.pixel(f, x, y));
+            assertThat(distance(latents(animator, BOAT.initImage(edge)), first)).isGreaterThan(1e-6);
+            assertThat(animator.estimate(BOAT.initImage(wide)).parts().stream().map(Estimate.Part::name))
+                    .containsExactly("text_encoder", "image_encoder", "transformer", "vae");
+            assertThatThrownBy(() -> animator.estimate(BOAT)).hasMessageContaining("this model animates a picture");
+        }
+    }
+
+    /// The mask says which of four pixel frames are given, the rest are the latents of the frame followed by grey (V12.7).
+    @Test
+    void theNetworkSeesAMaskAndTheFirstFrame() throws IOException {
+        var animated = TinyModels.wanImageToVideo(folder.resolve("i2v-channels"));
+        var parts = (WanParts) Parts.read(ModelFolder.read(animated));
+        var codec = Weights.load(animated.resolve("vae"), parts::codec);
+        var vae = Weights.load(animated.resolve("vae"), w -> new WanVae(parts.vae(), w));
+        var frame = clip(1, 32, 48).toTensor();
+        var channels = codec.firstFrame(frame, 9, false, shape -> new Rng(1).normal(shape));
+        assertThat(channels.shape()).containsExactly(1, 3, 4 + 4, 6, 4);
+        assertThat(channels.narrow(2, 0, 4).narrow(1, 0, 1).min().item()).isEqualTo(1);
+        assertThat(channels.narrow(2, 0, 4).narrow(1, 1, 2).abs().max().item()).isZero();
+        var grey = Tensor.cat(List.of(frame, Tensor.zeros(1, 3, 8, 48, 32)), 2);
+        var expected = vae.normalised(vae.encode(grey).mean()).transpose(1, 2);
+        assertThat(distance(channels.narrow(2, 4, 4).toFloats(), expected.toFloats())).isLessThan(1e-6);
+    }
+
+    @Test
+    void anImageToVideoFolderWithoutItsImageEncoderIsRefused() throws IOException {
+        var blind = TinyModels.wanImageToVideo(folder.resolve("blind"));
+        var index = blind.resolve("model_index.json");
+        Files.writeString(index, Files.readString(index)
+                .replace("\"image_encoder\":[\"transformers\",\"CLIPVisionModel\"]", "\"image_encoder\":[null,null]"));
+        assertThatThrownBy(() -> VideoModel.open(blind))
+                .hasMessageContaining("the transformer reads image features (image_dim 16), and there is no image_encoder");
+    }
+
     // ---------------------------------------------------------------- words
 
     /// Features of the prompt alone, then zeros: what padding would be encoded to is not looked at.

@@ -17,6 +17,7 @@ import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
@@ -63,6 +64,11 @@ public final class RandomFolder {
             return diffusers("vae", "AutoencoderKLWan", config, w -> new WanVae(config, w));
         }
 
+        public static Piece eye(ClipVisionEncoder.Config config) {
+            return new Piece("image_encoder", "transformers", "CLIPVisionModel", config, "model",
+                    w -> new ClipVisionEncoder(config, w));
+        }
+
         private static Piece diffusers(String name, String className, Record config, Consumer<Weights> build) {
             return new Piece(name, "diffusers", className, config, "diffusion_pytorch_model", build);
         }
@@ -103,8 +109,12 @@ public final class RandomFolder {
         var xxl = ConfigFile.parse("UMT5-XXL", """
                 {"model_type": "umt5", "vocab_size": 256384, "d_model": 4096, "d_kv": 64, "d_ff": 10240,
                  "num_layers": 24, "num_heads": 64, "feed_forward_proj": "gated-gelu"}""", T5Encoder.Config.class);
-        return new Contents("WanPipeline", List.of(Piece.text(xxl), Piece.network(network), Piece.codec(vae)),
-                "wan-t2v-unipc", dtype, SHARD);
+        var pieces = new ArrayList<>(List.of(Piece.text(xxl), Piece.network(network), Piece.codec(vae)));
+        network.imageDim().ifPresent(_ -> pieces.add(Piece.eye(ConfigFile.parse("ViT-H/14", """
+                {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 16,
+                 "patch_size": 14, "hidden_act": "gelu", "projection_dim": 1024}""", ClipVisionEncoder.Config.class))));
+        var pipeline = network.imageDim().isPresent() ? "WanImageToVideoPipeline" : "WanPipeline";
+        return new Contents(pipeline, List.copyOf(pieces), "wan-t2v-unipc", dtype, SHARD);
     }
 
     private static String manifest(String file) throws IOException {
@@ -120,6 +130,11 @@ public final class RandomFolder {
         index.put("_diffusers_version", "0.30.0.dev0");
         index.put("tokenizer", List.of("transformers", "T5Tokenizer"));
         c.pieces.forEach(piece -> index.put(piece.name, List.of(piece.library, piece.className)));
+        if (c.pieces.stream().anyMatch(piece -> piece.name.equals("image_encoder"))) {
+            index.put("image_processor", List.of("transformers", "CLIPImageProcessor"));
+            Files.writeString(Files.createDirectories(folder.resolve("image_processor")).resolve("preprocessor_config.json"),
+                    "{\"image_processor_type\": \"CLIPImageProcessor\"}");
+        }
         index.put("scheduler", List.of("diffusers", JSON.readTree(Files.readString(scheduler)).path("_class_name").asText()));
         Files.writeString(folder.resolve("model_index.json"), JSON.writeValueAsString(index));
         Files.copy(scheduler, Files.createDirectories(folder.resolve("scheduler")).resolve("scheduler_config.json"),

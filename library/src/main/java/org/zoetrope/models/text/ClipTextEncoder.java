@@ -1,44 +1,30 @@
 package org.zoetrope.models.text;
 
-import static org.zoetrope.tensor.Axis.axis;
 import static org.zoetrope.weights.ConfigException.require;
 import static org.zoetrope.weights.Init.normal;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import org.zoetrope.nn.ClipLayer;
 import org.zoetrope.nn.LayerNorm;
-import org.zoetrope.nn.Linear;
-import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
 import org.zoetrope.weights.ConfigFile.Default;
 import org.zoetrope.weights.ConfigFile.Ignores;
-import org.zoetrope.weights.Init;
 import org.zoetrope.weights.Weights;
 
 /// The text encoder of CLIP: a causal transformer whose last token sums up the prompt.
 /// Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), section 2.4.
 /// Parameter names are those of transformers' `CLIPTextModel`; OpenCLIP's towers are published in the same layout.
 ///
-/// Axes: B batch, L tokens, Q K tokens as queries and keys, D width, h heads, d width of a head.
+/// Axes: B batch, L tokens, Q K tokens as queries and keys, D width.
 public final class ClipTextEncoder {
     /// The end token of configs written before transformers 4.30, whose files carried a wrong one.
     private static final int LEGACY_END = 2;
-
-    /// `hidden_act` of the config: `x sigmoid(1.702 x)` in OpenAI's models, the exact GELU in OpenCLIP's.
-    public enum Activation {
-        QUICK_GELU, GELU;
-
-        Tensor apply(Tensor x) {
-            return switch (this) {
-                case QUICK_GELU -> x.times(x.times(1.702).sigmoid());
-                case GELU -> x.gelu();
-            };
-        }
-    }
 
     /// Component names are the keys of the published config.json.
     @Ignores({"architectures", "attention_dropout", "bos_token_id", "chunk_size_feed_forward", "dropout", "dtype",
@@ -46,7 +32,7 @@ public final class ClipTextEncoder {
             "output_attentions", "output_hidden_states", "pad_token_id", "problem_type", "projection_dim",
             "return_dict", "torch_dtype", "torchscript", "transformers_version", "use_bfloat16"})
     public record Config(int vocabSize, int hiddenSize, int intermediateSize, int numHiddenLayers,
-            int numAttentionHeads, int maxPositionEmbeddings, @Default("\"quick_gelu\"") Activation hiddenAct,
+            int numAttentionHeads, int maxPositionEmbeddings, @Default("\"quick_gelu\"") ClipLayer.Activation hiddenAct,
             @Default("1e-5") double layerNormEps, @Default("49407") int eosTokenId) {
         public Config {
             require(IntStream.of(vocabSize, hiddenSize, intermediateSize, numHiddenLayers, numAttentionHeads,
@@ -73,7 +59,7 @@ public final class ClipTextEncoder {
     private final Config config;
     private final Tensor tokens;    // [vocab, D]
     private final Tensor positions; // [length, D]
-    private final List<Block> blocks;
+    private final List<ClipLayer> layers;
     private final LayerNorm norm;
 
     public ClipTextEncoder(Config c, Weights w) {
@@ -82,7 +68,9 @@ public final class ClipTextEncoder {
         var embeddings = text.at("embeddings").ignore("position_ids"); // 0, 1, 2, ...: older files carry them along
         tokens = embeddings.get("token_embedding.weight", normal(0.02), c.vocabSize, c.hiddenSize);
         positions = embeddings.get("position_embedding.weight", normal(0.02), c.maxPositionEmbeddings, c.hiddenSize);
-        blocks = text.at("encoder.layers").each(c.numHiddenLayers, b -> new Block(b, c));
+        var tower = new ClipLayer.Tower(c.hiddenSize, c.intermediateSize, c.numAttentionHeads, c.numHiddenLayers,
+                c.layerNormEps, c.hiddenAct);
+        layers = text.at("encoder.layers").each(c.numHiddenLayers, layer -> new ClipLayer(layer, tower));
         norm = new LayerNorm(text.at("final_layer_norm"), c.hiddenSize, c.layerNormEps);
     }
 
@@ -101,9 +89,9 @@ public final class ClipTextEncoder {
                 "a prompt of %d tokens is longer than the %d the encoder reads",
                 length, config.maxPositionEmbeddings);
         var order = Tensor.range(length).to(ids.device());
-        var later = order.unsqueeze(0).greater(order.unsqueeze(1)); // [Q, K]
+        var later = Optional.of(order.unsqueeze(0).greater(order.unsqueeze(1))); // [Q, K]
         var x = ids.embedding(tokens).plus(positions.narrow(0, 0, length));
-        var hidden = norm.forward(Scope.fold(x, blocks, (y, block) -> block.forward(y, later)));
+        var hidden = norm.forward(Scope.fold(x, layers, (y, layer) -> layer.forward(y, later)));
         return new Features(hidden, pooled(ids, hidden));
     }
 
@@ -128,48 +116,5 @@ public final class ClipTextEncoder {
             }
         }
         return end;
-    }
-
-    private record Block(LayerNorm attentionNorm, SelfAttention attention, LayerNorm mlpNorm, Linear in, Linear out,
-            Activation act) {
-        Block(Weights w, Config c) {
-            this(new LayerNorm(w.at("layer_norm1"), c.hiddenSize, c.layerNormEps),
-                    new SelfAttention(w.at("self_attn"), c),
-                    new LayerNorm(w.at("layer_norm2"), c.hiddenSize, c.layerNormEps),
-                    new Linear(w.at("mlp.fc1"), c.hiddenSize, c.intermediateSize, true,
-                            normal(1 / Math.sqrt(2.0 * c.hiddenSize))),
-                    new Linear(w.at("mlp.fc2"), c.intermediateSize, c.hiddenSize, true, inside(c)), c.hiddenAct);
-        }
-
-        Tensor forward(Tensor x, Tensor later) {                                              // [B, L, D]
-            var y = x.plus(attention.forward(attentionNorm.forward(x), later));
-            return y.plus(out.forward(act.apply(in.forward(mlpNorm.forward(y)))));
-        }
-    }
-
-    private record SelfAttention(Linear q, Linear k, Linear v, Linear out, int heads) {
-        SelfAttention(Weights w, Config c) {
-            this(new Linear(w.at("q_proj"), c.hiddenSize, c.hiddenSize, true, inside(c)),
-                    new Linear(w.at("k_proj"), c.hiddenSize, c.hiddenSize, true, inside(c)),
-                    new Linear(w.at("v_proj"), c.hiddenSize, c.hiddenSize, true, inside(c)),
-                    new Linear(w.at("out_proj"), c.hiddenSize, c.hiddenSize, true, normal(1 / Math.sqrt(c.hiddenSize))),
-                    c.numAttentionHeads);
-        }
-
-        Tensor forward(Tensor x, Tensor later) {
-            var h = axis("h", heads);
-            var scale = 1 / Math.sqrt((double) x.size(2) / heads);
-            var queries = q.forward(x).times(scale).rearrange("B Q (h d) -> B h Q d", h);
-            var keys = k.forward(x).rearrange("B K (h d) -> B h d K", h);
-            var values = v.forward(x).rearrange("B K (h d) -> B h K d", h);
-            var weights = queries.matmul(keys).to(DType.FLOAT32).maskedFill(later, Double.NEGATIVE_INFINITY)
-                    .softmax(-1);
-            return out.forward(weights.to(values.dtype()).matmul(values).rearrange("B h Q d -> B Q (h d)"));
-        }
-    }
-
-    /// Matrices that write into the residual stream of a deep model begin smaller, as the release's do.
-    private static Init inside(Config c) {
-        return normal(1 / Math.sqrt(2.0 * c.hiddenSize * c.numHiddenLayers));
     }
 }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.Golden;
-import org.zoetrope.models.text.ClipTextEncoder.Activation;
+import org.zoetrope.nn.ClipLayer.Activation;
 import org.zoetrope.models.text.ClipTextEncoder.Config;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
