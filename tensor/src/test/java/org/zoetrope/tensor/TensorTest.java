@@ -11,6 +11,8 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.api.io.TempDir;
 
 class TensorTest {
@@ -167,5 +169,28 @@ class TensorTest {
         assertThat(Device.parse("CPU")).isEqualTo(Device.CPU);
         assertThatThrownBy(() -> Device.parse("gpu")).hasMessageContaining("unknown device \"gpu\"").hasMessageContaining("cuda:N");
         assertThatThrownBy(() -> Device.parse("cuda:99")).hasMessageContaining("not available");
+    }
+
+    /// libtorch's bfloat16 kernels for some of these sizes return wrong numbers.
+    @ParameterizedTest
+    @CsvSource({"1,2,16,32", "1,4,16,32", "1,8,4,16", "1,14,3,32", "1,4,3,8", "2,2,8,16", "3,4,16,32"})
+    void convolvingPatchesIsTheSameInBfloat16(int frames, int size, int in, int out) {
+        var rng = new Rng(1);
+        var x = rng.normal(2, in, 2 * frames, 2 * size + 1, 3 * size);
+        var weight = rng.normal(out, in, frames, size, size);
+        var bias = rng.normal(out);
+        var stride = new long[] {frames, size, size};
+        var exact = x.conv3d(weight, bias, stride, new long[3]);
+        var rounded = Torch.mixedPrecision(Device.CPU, () -> x.conv3d(weight, bias, stride, new long[3])).to(DType.FLOAT32);
+        assertThat(exact.shape()).containsExactly(2, out, 2, 2, 3);
+        assertThat(rounded.minus(exact).square().mean().item() / exact.square().mean().item()).isLessThan(1e-4);
+        if (frames == 1) {
+            var first = x.narrow(2, 0, 1).squeeze(2).conv2d(weight.squeeze(2), bias, size, 0);
+            assertThat(first.toFloats()).isEqualTo(exact.narrow(2, 0, 1).squeeze(2).toFloats());
+        }
+        // The definition, at the last place of the last sample.
+        var patch = x.narrow(0, 1, 1).narrow(2, frames, frames).narrow(3, size, size).narrow(4, 2 * size, size);
+        var sums = patch.times(weight).flatten(1, 4).sum(false, 1).plus(bias);
+        assertThat(exact.narrow(0, 1, 1).narrow(2, 1, 1).narrow(3, 1, 1).narrow(4, 2, 1).flatten(0, 4).minus(sums).abs().max().item()).isLessThan(1e-3);
     }
 }

@@ -452,7 +452,7 @@ public final class WanVae {
         }
 
         Tensor forward(Tensor x) {
-            var length = x.norm(true, 1).clamp(EPSILON, Float.MAX_VALUE);
+            var length = x.norm(true, 1).clampMin(EPSILON);
             return x.div(length).times(gamma.times(Math.sqrt(x.size(1))));
         }
     }
