@@ -5,17 +5,19 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.zoetrope.pipeline.CancelledException;
+import org.zoetrope.train.CogVideoXMini;
 import org.zoetrope.train.MiniRecipe;
 import org.zoetrope.train.TrainingRun;
+import org.zoetrope.train.WanMini;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
-/// Trains the bundled model again.
+/// Trains a bundled model again.
 @Command(name = "train", mixinStandardHelpOptions = true, sortOptions = false,
         description = {
-                "Train the bundled model from nothing, on clips it draws by itself.",
+                "Train a bundled model from nothing, on clips it draws by itself.",
                 "Every stage keeps a checkpoint in the output folder; the same command goes on where it was stopped, "
                         + "also after kill -9, to the same losses. The model ends up in OUT/model."},
         footer = {"", "Examples:",
@@ -24,11 +26,16 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope train mini --out runs/try --rehearsal"})
 final class TrainCommand implements Callable<Integer> {
     enum Recipe {
-        MINI
+        MINI, MINI_FLOW;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     @Parameters(paramLabel = "RECIPE",
-            description = "mini, the recipe of the bundled model.")
+            description = "mini (CogVideoX) or mini-flow (Wan2.1, rectified flow).")
     private Recipe recipe;
     @Option(names = "--out", paramLabel = "OUT", required = true,
             description = "Folder of the run.")
@@ -53,7 +60,10 @@ final class TrainCommand implements Callable<Integer> {
         if (threads < 1 || steps.orElse(1) < 1) {
             throw new UsageException("%d workers and %d steps; give 1 or more of each", threads, steps.orElse(1));
         }
-        var stages = rehearsal ? MiniRecipe.rehearsal() : MiniRecipe.bundled(threads);
+        var stages = switch (recipe) {
+            case MINI -> rehearsal ? MiniRecipe.rehearsal(CogVideoXMini.tiny()) : MiniRecipe.bundled(threads);
+            case MINI_FLOW -> rehearsal ? MiniRecipe.rehearsal(WanMini.tiny()) : MiniRecipe.flow(threads);
+        };
         var counted = steps.map(stages::denoiserSteps).orElse(stages);
         var model = from.map(counted::from).orElse(counted).run(out, new Report());
         zoetrope.terminal().result("trained %s; try it: zoetrope generate \"a red circle moves right\" --model %s",

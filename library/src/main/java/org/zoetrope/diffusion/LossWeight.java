@@ -14,6 +14,14 @@ public sealed interface LossWeight {
         }
     }
 
+    /// The error of the v-prediction, whatever is predicted (arXiv 2511.13720): that of the clean sample counts
+    /// `min(SNR + 1, clip)`.
+    record Velocity(double clip) implements LossWeight {
+        public Velocity {
+            require(clip > 0, "the clip of the velocity's weight must be positive, found %s", clip);
+        }
+    }
+
     /// `2 / (pi (1 - 2 t + 2 t^2))` with t the share of noise (arXiv 2403.03206, cosmap).
     record CosineMap() implements LossWeight {}
 
@@ -26,6 +34,7 @@ public sealed interface LossWeight {
         return switch (this) {
             case Plain() -> 1;
             case MinSnr(var clip) -> Math.min(level.snr(), clip) * cleanError(level, prediction);
+            case Velocity(var clip) -> Math.min(level.snr() + 1, clip) * cleanError(level, prediction);
             case CosineMap() -> {
                 var t = level.noiseShare();
                 yield 2 / (Math.PI * (1 - 2 * t + 2 * t * t));

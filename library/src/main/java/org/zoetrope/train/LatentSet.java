@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
-import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.scenes.Scene;
 import org.zoetrope.scenes.Split;
 import org.zoetrope.scenes.SplitMix64;
@@ -41,7 +40,7 @@ public final class LatentSet {
     /// @param count   clips
     /// @param workers threads, each encoding a shard of its own on one core
     /// @param done    hears how many clips are ready
-    public static LatentSet prepare(Path folder, CogVideoXVae vae, long seed, int count, int workers, IntConsumer done) {
+    public static LatentSet prepare(Path folder, Autoencoder vae, long seed, int count, int workers, IntConsumer done) {
         var threads = Torch.threads();
         Torch.threads(workers > 1 ? 1 : threads);
         var shards = new ArrayList<Tensor>();
@@ -67,13 +66,13 @@ public final class LatentSet {
         return new LatentSet(shards, seed);
     }
 
-    private static void encode(Path file, CogVideoXVae vae, long seed, int start, int length) {
+    private static void encode(Path file, Autoencoder vae, long seed, int start, int length) {
         try (var _ = Scope.open()) {
             var means = new ArrayList<Tensor>();
             for (var i = 0; i < length; i++) {
                 var video = scene(seed, start + i).render().toTensor();
                 means.add(Scope.run(() -> Torch.withoutGradients(
-                        () -> Torch.mixedPrecision(Device.CPU, () -> vae.encode(video).mean().to(DType.FLOAT32)))));
+                        () -> Torch.mixedPrecision(Device.CPU, () -> vae.encode().apply(video).mean().to(DType.FLOAT32)))));
             }
             SafetensorsWriter.write(file, Map.of("latents", Tensor.cat(means, 0)), Map.of("format", "zoetrope-latents"));
         }
@@ -97,6 +96,15 @@ public final class LatentSet {
         return Scope.run(() -> {
             var first = shards.getFirst();
             return 1 / first.minus(first.mean()).square().mean().sqrt().item();
+        });
+    }
+
+    /// The mean and the spread of each channel, estimated from the first shard.
+    public LatentScale scalePerChannel() {
+        return Scope.run(() -> {
+            var first = shards.getFirst();                                                     // [N, C, T, H, W]
+            var mean = first.mean(true, 0, 2, 3, 4);
+            return new LatentScale(mean.toDoubles(), first.minus(mean).square().mean(false, 0, 2, 3, 4).sqrt().toDoubles());
         });
     }
 }

@@ -2,12 +2,10 @@ package org.zoetrope.train;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
 import java.util.SequencedMap;
-import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.nn.Posterior;
 import org.zoetrope.scenes.Scene;
 import org.zoetrope.scenes.SceneObject;
 import org.zoetrope.scenes.Split;
@@ -19,31 +17,22 @@ import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.Weights;
 
-/// Trains a small CogVideoX autoencoder on generated clips: absolute and squared errors of pixels and of their
-/// differences to the neighbours, plus the divergence of the posterior from N(0, 1).
+/// Trains a small autoencoder on generated clips: absolute and squared errors of pixels and of their differences to the
+/// neighbours, plus the divergence of the posterior from N(0, 1).
 ///
 /// Two habits make it cheap enough for a CPU. Pictures come first, as in the published recipes (arXiv 2503.20314,
 /// section 4.1.2), then nine frames. And five steps of six look at a window around an object, a quarter of the picture;
-/// the sixth sees whole pictures, and all seventeen frames, so that group norms and the second chunk of a stream meet
-/// what they will meet in use.
+/// the sixth, behind the pictures, sees all of a clip, so that norms and the second chunk of a stream meet what they will
+/// meet in use.
 ///
 /// @param pictureSteps steps on single frames
 /// @param windows      windows per part of a step on single frames; an eighth as many are taken of clips
 /// @param objects      extra weight of pixels that differ from the background, which fills most of a clip
 /// @param divergence   weight of the divergence per latent
-public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows, double objects, double divergence, long seed) {
+public record VaeStage(Architecture architecture, int pictureSteps, int windows, double objects, double divergence, long seed) {
     private static final int CHUNK = 9;
     private static final int WINDOW = 32;
     private static final int WHOLE_EVERY = 6;
-
-    /// 16 latent channels at an eighth of the size and a quarter of the frames: 41 numbers become one.
-    public static VaeStage mini(long seed) {
-        var down = Collections.nCopies(4, "CogVideoXDownBlock3D");
-        var up = Collections.nCopies(4, "CogVideoXUpBlock3D");
-        var config = new CogVideoXVae.Config(3, 3, down, up, List.of(16, 16, 32, 64), 16, 1, "silu", 1e-6, 4, 4, Scene.SIZE, Scene.SIZE, 1,
-                Optional.empty(), Optional.empty(), Optional.empty(), true, false, false, false);
-        return new VaeStage(config, 900, 8, 4, 1e-4, seed);
-    }
 
     /// A trained autoencoder: running averages by name.
     public record Trained(SequencedMap<String, Tensor> tensors, List<Double> losses) {}
@@ -51,7 +40,7 @@ public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows
     /// Trains, or continues, and returns the running averages, which belong to the scope open now.
     public Trained train(Path checkpoint, TrainingRun.Options options, TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
-        var vae = new CogVideoXVae(config, fresh);
+        var vae = architecture.autoencoder(fresh);
         var run = new TrainingRun(checkpoint, fresh.tree(), options);
         run.run((step, part) -> loss(vae, step, part), listener);
         return new Trained(new LinkedHashMap<>(run.averages()), run.losses());
@@ -64,29 +53,29 @@ public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows
         var tensors = new LinkedHashMap<String, Tensor>();
         var decoder = new LinkedHashMap<String, Tensor>();
         autoencoder.forEach((name, tensor) -> {
-            var own = name.startsWith("decoder.") ? tensor.copy() : tensor;
+            var own = architecture.decodes(name) ? tensor.copy() : tensor;
             tensors.put(name, own);
             if (own != tensor) {
                 decoder.put(name, own);
             }
         });
-        var vae = Weights.load(tensors, w -> new CogVideoXVae(config, w));
+        var vae = Weights.load(tensors, architecture::autoencoder);
         var run = new TrainingRun(checkpoint, decoder, options);
         run.run((step, part) -> decoderLoss(vae, step, part), listener);
         tensors.putAll(run.averages());
         return new Trained(tensors, run.losses());
     }
 
-    private Tensor decoderLoss(CogVideoXVae vae, int step, int part) {
+    private Tensor decoderLoss(Autoencoder vae, int step, int part) {
         var random = SplitMix64.of(~seed + part, step);
         var video = batch(random, false, step % 2 == 1);
         var rng = new Rng(random.nextLong());
         return Torch.mixedPrecision(Device.CPU, () -> {
             var latents = Torch.withoutGradients(() -> {
-                var posterior = vae.encode(video);
+                var posterior = vae.encode().apply(video);
                 return posterior.sample(rng.normal(posterior.mean().shape())).to(DType.FLOAT32);
             });
-            return reconstruction(vae.decode(latents), video);
+            return reconstruction(vae.decode().apply(latents), video);
         });
     }
 
@@ -97,15 +86,15 @@ public record VaeStage(CogVideoXVae.Config config, int pictureSteps, int windows
         return pixels.plus(differences(error, 3)).plus(differences(error, 4));
     }
 
-    private Tensor loss(CogVideoXVae vae, int step, int part) {
+    private Tensor loss(Autoencoder vae, int step, int part) {
         var random = SplitMix64.of(seed + part, step);
-        var video = batch(random, step < pictureSteps, step % WHOLE_EVERY == WHOLE_EVERY - 1);
+        var video = batch(random, step < pictureSteps, step >= pictureSteps && step % WHOLE_EVERY == WHOLE_EVERY - 1);
         var rng = new Rng(random.nextLong());
         return Torch.mixedPrecision(Device.CPU, () -> {
-            var posterior = vae.encode(video);
+            var posterior = vae.encode().apply(video);
             var mean = posterior.mean().to(DType.FLOAT32);
-            var sharp = new CogVideoXVae.Posterior(mean, posterior.logVariance().to(DType.FLOAT32));
-            var decoded = vae.decode(sharp.sample(rng.normal(mean.shape())));
+            var sharp = new Posterior(mean, posterior.logVariance().to(DType.FLOAT32));
+            var decoded = vae.decode().apply(sharp.sample(rng.normal(mean.shape())));
             return reconstruction(decoded, video).plus(sharp.divergence().mean().times(divergence / (mean.count() / (double) mean.size(0))));
         });
     }

@@ -151,6 +151,17 @@ class PredictionTest {
         assertEquals(least / (at.snr() + 1), weight.at(at, Prediction.v()), 1e-12);
     }
 
+    @ParameterizedTest
+    @ValueSource(doubles = {0.05, 0.8, 1.5})
+    void theVelocitysErrorCountsAlikeInEverySpace(double phi) {
+        var at = new Level(Math.cos(phi), Math.sin(phi));
+        var weight = new LossWeight.Velocity(10);
+        var least = Math.min(at.snr() + 1, 10);
+        assertEquals(least, weight.at(at, Prediction.sample()), 1e-9);
+        assertEquals(least / (at.snr() + 1), weight.at(at, Prediction.v()), 1e-12);
+        assertEquals(1, new LossWeight.Velocity(Double.MAX_VALUE).at(at, Prediction.v()), 1e-9);
+    }
+
     @Test
     void withoutSignalTheNoiseSaysNothing() {
         var nothing = new Level(0, 1);

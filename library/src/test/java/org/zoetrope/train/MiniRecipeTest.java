@@ -9,9 +9,11 @@ import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.Tokenizers;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -23,6 +25,8 @@ import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.Weights;
 
 class MiniRecipeTest {
+    private static final Architecture TINY = CogVideoXMini.tiny();
+
     private static final class Quiet implements MiniRecipe.Listener {
         final ArrayList<String> stages = new ArrayList<>();
 
@@ -40,7 +44,7 @@ class MiniRecipeTest {
     @Test
     void aRehearsalWritesAFolderThatLoadsStrictlyAndRuns(@TempDir Path folder) {
         var quiet = new Quiet();
-        var model = MiniRecipe.rehearsal().run(folder, quiet);
+        var model = MiniRecipe.rehearsal(TINY).run(folder, quiet);
         assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4", "decoder1", "decoder2", "decoder3");
         assertThat(folder.resolve("losses.png")).isNotEmptyFile();
         try (var _ = Scope.open()) {
@@ -53,26 +57,44 @@ class MiniRecipeTest {
             var transformer = Weights.load(model.resolve("transformer"), options, w -> new CogVideoXTransformer(config, w));
             var ids = Tokenizers.read(model.resolve("tokenizer")).fit("a red circle moves right").ids();
             var words = Tensor.range(ids.length).unsqueeze(0);
-            var velocity = transformer.forward(new Rng(1).normal(1, 5, config.inChannels(), 8, 8), Tensor.full(999, 1), text.forward(words));
+            var velocity = transformer.forward(new Rng(1).normal(1, 5, config.inChannels(), 16, 16), Tensor.full(999, 1), text.forward(words));
             assertThat(vae.decode(velocity.rearrange("B T C H W -> B C T H W")).shape()).containsExactly(1, 3, 17, 64, 64);
         }
     }
 
     @Test
+    void aRehearsalOfRectifiedFlowWritesAFolderThatLoadsStrictlyAndRuns(@TempDir Path folder) {
+        var model = MiniRecipe.rehearsal(WanMini.tiny()).run(folder, new Quiet());
+        try (var _ = Scope.open()) {
+            var options = LoadOptions.to(DType.FLOAT32, Device.CPU);
+            var vaeConfig = ConfigFile.read(model.resolve("vae/config.json"), WanVae.Config.class, "AutoencoderKLWan");
+            var vae = Weights.load(model.resolve("vae"), options, w -> new WanVae(vaeConfig, w));
+            var textConfig = ConfigFile.read(model.resolve("text_encoder/config.json"), T5Encoder.Config.class);
+            assertThat(textConfig.modelType()).isEqualTo(T5Encoder.ModelType.UMT5);
+            var text = Weights.load(model.resolve("text_encoder"), options, w -> new T5Encoder(textConfig, w));
+            var config = ConfigFile.read(model.resolve("transformer/config.json"), WanTransformer.Config.class, "WanTransformer3DModel");
+            var transformer = Weights.load(model.resolve("transformer"), options, w -> new WanTransformer(config, w));
+            var ids = Tokenizers.read(model.resolve("tokenizer")).fit("a red circle moves right").ids();
+            var velocity = transformer.forward(new Rng(1).normal(1, 8, 5, 16, 16), Tensor.full(999, 1), text.forward(Tensor.range(ids.length).unsqueeze(0)));
+            assertThat(vae.decode(vae.restored(velocity)).shape()).containsExactly(1, 3, 17, 64, 64);
+        }
+    }
+
+    @Test
     void aFinishedStageIsNotTrainedAgain(@TempDir Path folder) throws Exception {
-        MiniRecipe.rehearsal().run(folder, new Quiet());
+        MiniRecipe.rehearsal(TINY).run(folder, new Quiet());
         Files.delete(folder.resolve("denoiser.safetensors"));
         var quiet = new Quiet();
-        MiniRecipe.rehearsal().run(folder, quiet);
+        MiniRecipe.rehearsal(TINY).run(folder, quiet);
         assertThat(quiet.stages).containsExactly("latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
     }
 
     /// The encoder must stay what it was: the denoiser learned its latents.
     @Test
     void aFinishedModelTrainsOn(@TempDir Path folder) {
-        var model = MiniRecipe.rehearsal().run(folder.resolve("first"), new Quiet());
+        var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("first"), new Quiet());
         var quiet = new Quiet();
-        var next = MiniRecipe.rehearsal().from(model).run(folder.resolve("second"), quiet);
+        var next = MiniRecipe.rehearsal(TINY).from(model).run(folder.resolve("second"), quiet);
         assertThat(quiet.stages).doesNotContain("vae1").contains("denoiser4", "decoder3");
         try (var _ = Scope.open()) {
             var before = SafetensorsFile.open(model.resolve("vae/diffusion_pytorch_model.safetensors")).tensors();

@@ -14,9 +14,10 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.GroupNorm;
+import org.zoetrope.nn.Posterior;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
-import org.zoetrope.tensor.Tensors;
+
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.ConfigFile.Default;
 import org.zoetrope.weights.Weights;
@@ -101,24 +102,6 @@ public final class CogVideoXVae {
 
         int timeLevels() {
             return Integer.numberOfTrailingZeros(strideT());
-        }
-    }
-
-    /// The posterior of the latents given frames: a diagonal Gaussian, both [B, C, T, H, W].
-    public record Posterior(Tensor mean, Tensor logVariance) implements Tensors {
-        /// mean + std * noise.
-        public Tensor sample(Tensor noise) {
-            return mean.plus(logVariance.times(0.5).exp().times(noise));
-        }
-
-        /// The divergence from N(0, 1), summed over everything but the batch: [B].
-        public Tensor divergence() {
-            return mean.square().plus(logVariance.exp()).minus(1).minus(logVariance).times(0.5).sum(false, 1, 2, 3, 4);
-        }
-
-        @Override
-        public List<Tensor> tensors() {
-            return List.of(mean, logVariance);
         }
     }
 

@@ -1,0 +1,143 @@
+package org.zoetrope.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import org.zoetrope.diffusion.Betas;
+import org.zoetrope.diffusion.LossWeight;
+import org.zoetrope.diffusion.NoiseSchedule;
+import org.zoetrope.diffusion.Prediction;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.scenes.Scene;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.Weights;
+
+/// A CogVideoX for clips of 17 x 64 x 64: latents of 5 x 16 x 16 with 16 channels (10 numbers become one), joined in
+/// patches of 4 x 4, so that a clip is 80 tokens; rotary positions; zero terminal SNR.
+///
+/// A token holds 256 numbers, as many as the transformer is wide. So the transformer predicts the clean ones, which lie
+/// close together; noise has no structure and would fill its width (arXiv 2511.13720).
+///
+/// @param vaeChannels of the autoencoder's three levels, multiples of 4
+/// @param heads       attention heads of 64 channels
+public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, int textWidth, int textLayers) implements Architecture {
+    private static final int CHANNELS = 16;
+    private static final double BETA_START = 0.00085;
+    private static final double BETA_END = 0.012;
+
+    /// The size of `models/mini`.
+    public static CogVideoXMini bundled() {
+        return new CogVideoXMini(List.of(16, 64, 64), 4, 6, 128, 2);
+    }
+
+    /// As small as it can be, to try the machinery.
+    public static CogVideoXMini tiny() {
+        return new CogVideoXMini(List.of(4, 8, 8), 1, 1, 32, 1);
+    }
+
+    private CogVideoXVae.Config vae(double scalingFactor) {
+        var down = Collections.nCopies(3, "CogVideoXDownBlock3D");
+        var up = Collections.nCopies(3, "CogVideoXUpBlock3D");
+        return new CogVideoXVae.Config(3, 3, down, up, vaeChannels, CHANNELS, 1, "silu", 1e-6, 4, 4, Scene.SIZE, Scene.SIZE,
+                scalingFactor, Optional.empty(), Optional.empty(), Optional.empty(), true, false, false, false);
+    }
+
+    private CogVideoXTransformer.Config transformer() {
+        return new CogVideoXTransformer.Config(heads, 64, CHANNELS, CHANNELS, true, 0, 128, Optional.empty(), textWidth, layers, 0, true,
+                16, 16, Scene.FRAMES, 4, Optional.empty(), 4, TEXT_LENGTH, "gelu-approximate", "silu", true, 1e-5, 1.875, 1.0, true, false, true);
+    }
+
+    @Override
+    public Autoencoder autoencoder(Weights w) {
+        return Autoencoder.of(new CogVideoXVae(vae(1), w));
+    }
+
+    @Override
+    public boolean decodes(String tensor) {
+        return tensor.startsWith("decoder.");
+    }
+
+    @Override
+    public int latentChannels() {
+        return CHANNELS;
+    }
+
+    @Override
+    public LatentScale scale(LatentSet latents) {
+        return LatentScale.ofFactor(latents.scalingFactor(), CHANNELS);
+    }
+
+    @Override
+    public LatentScale scale(Path model) {
+        var config = ConfigFile.read(model.resolve("vae/config.json"), CogVideoXVae.Config.class, "AutoencoderKLCogVideoX");
+        return LatentScale.ofFactor(config.scalingFactor(), CHANNELS);
+    }
+
+    @Override
+    public T5Encoder.Config text(int vocabulary) {
+        return T5Encoder.Config.of(vocabulary, textWidth, 32, 2 * textWidth, textLayers, textWidth / 32);
+    }
+
+    @Override
+    public Denoiser denoiser(Weights w) {
+        var network = new CogVideoXTransformer(transformer(), w);
+        return (noisy, timestep, text) -> network.forward(noisy.rearrange("B C T H W -> B T C H W"), timestep, text)
+                .rearrange("B T C H W -> B C T H W");
+    }
+
+    @Override
+    public Noising noising() {
+        return new Noising.Discrete(NoiseSchedule.of(new Betas.ScaledLinear(BETA_START, BETA_END)).zeroTerminalSnr());
+    }
+
+    @Override
+    public Prediction prediction() {
+        return Prediction.sample();
+    }
+
+    @Override
+    public LossWeight weight() {
+        return new LossWeight.Velocity(10);
+    }
+
+    @Override
+    public void writeConfigs(Path model, int vocabulary, LatentScale scale) throws IOException {
+        Architecture.config(model.resolve("vae"), "AutoencoderKLCogVideoX", vae(1 / scale.std()[0]));
+        Architecture.config(model.resolve("transformer"), "CogVideoXTransformer3DModel", transformer());
+        Architecture.config(model.resolve("text_encoder"), "T5EncoderModel", text(vocabulary));
+        Files.writeString(model.resolve("scheduler/scheduler_config.json"), """
+                {
+                  "_class_name": "CogVideoXDDIMScheduler",
+                  "beta_end": %s,
+                  "beta_schedule": "scaled_linear",
+                  "beta_start": %s,
+                  "clip_sample": false,
+                  "clip_sample_range": 1.0,
+                  "num_train_timesteps": 1000,
+                  "prediction_type": "sample",
+                  "rescale_betas_zero_snr": true,
+                  "sample_max_value": 1.0,
+                  "set_alpha_to_one": true,
+                  "snr_shift_scale": 1.0,
+                  "steps_offset": 0,
+                  "timestep_spacing": "trailing",
+                  "trained_betas": null
+                }
+                """.formatted(BETA_END, BETA_START));
+        Files.writeString(model.resolve("model_index.json"), """
+                {
+                  "_class_name": "CogVideoXPipeline",
+                  "scheduler": ["diffusers", "CogVideoXDDIMScheduler"],
+                  "text_encoder": ["transformers", "T5EncoderModel"],
+                  "tokenizer": ["transformers", "T5Tokenizer"],
+                  "transformer": ["diffusers", "CogVideoXTransformer3DModel"],
+                  "vae": ["diffusers", "AutoencoderKLCogVideoX"]
+                }
+                """);
+    }
+}
