@@ -9,18 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
-import org.zoetrope.diffusion.Betas;
-import org.zoetrope.diffusion.LossWeight;
-import org.zoetrope.diffusion.NoiseSchedule;
-import org.zoetrope.diffusion.Prediction;
-import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.Tokenizers;
-import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.scenes.Captions;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
-import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
@@ -42,19 +35,19 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
-        return of(CogVideoXMini.bundled(), 8, 7000, workers);
+        return of(CogVideoXMini.bundled(), 4, 7000, workers);
     }
 
     /// A Wan2.1 on the same clips.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
-        return of(WanMini.bundled(), 8, 10_000, workers);
+        return of(WanMini.bundled(), 2, 8000, workers);
     }
 
-    private static MiniRecipe of(Architecture architecture, int batch, int denoiserSteps, int workers) {
+    private static MiniRecipe of(Architecture architecture, int parts, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
-                12_000, batch, 4, TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250),
+                12_000, 8, parts, TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250),
                 TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 

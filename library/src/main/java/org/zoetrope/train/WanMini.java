@@ -16,18 +16,19 @@ import org.zoetrope.scenes.Scene;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
-/// A Wan2.1 for clips of 17 x 64 x 64: latents of 5 x 16 x 16 with 8 channels, joined in patches of 4 x 4, so that a clip is
-/// 80 tokens of 128 numbers; rectified flow with logit-normal times.
+/// A Wan2.1 for clips of 17 x 64 x 64: latents of 5 x 16 x 16 with 16 channels, joined in patches of 2 x 2, so that a clip
+/// is 320 tokens of 64 numbers; rectified flow with logit-normal times. A velocity is mostly noise, which has no structure:
+/// tokens are kept well below the network's width (see [CogVideoXMini] for the other way).
 ///
 /// @param vaeWidth channels of the autoencoder's first level; the others have four times as many
 /// @param heads    attention heads of 64 channels
 /// @param shift    of the times towards the noise, in training and in sampling
 public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int textLayers, double shift) implements Architecture {
-    private static final int CHANNELS = 8;
+    private static final int CHANNELS = 16;
 
     /// The size of `models/mini-flow`.
     public static WanMini bundled() {
-        return new WanMini(16, 4, 6, 128, 2, 1);
+        return new WanMini(16, 3, 6, 128, 2, 3);
     }
 
     /// As small as it can be, to try the machinery.
@@ -41,7 +42,7 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
     }
 
     private WanTransformer.Config transformer() {
-        return new WanTransformer.Config(List.of(1, 4, 4), heads, 64, CHANNELS, CHANNELS, textWidth, 128, 4 * heads * 64, layers, true,
+        return new WanTransformer.Config(List.of(1, 2, 2), heads, 64, CHANNELS, CHANNELS, textWidth, 128, 4 * heads * 64, layers, true,
                 "rms_norm_across_heads", 1e-6, Optional.empty(), Optional.empty(), 1024, Optional.empty());
     }
 

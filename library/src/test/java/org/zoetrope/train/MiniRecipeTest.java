@@ -75,7 +75,7 @@ class MiniRecipeTest {
             var config = ConfigFile.read(model.resolve("transformer/config.json"), WanTransformer.Config.class, "WanTransformer3DModel");
             var transformer = Weights.load(model.resolve("transformer"), options, w -> new WanTransformer(config, w));
             var ids = Tokenizers.read(model.resolve("tokenizer")).fit("a red circle moves right").ids();
-            var velocity = transformer.forward(new Rng(1).normal(1, 8, 5, 16, 16), Tensor.full(999, 1), text.forward(Tensor.range(ids.length).unsqueeze(0)));
+            var velocity = transformer.forward(new Rng(1).normal(1, 16, 5, 16, 16), Tensor.full(999, 1), text.forward(Tensor.range(ids.length).unsqueeze(0)));
             assertThat(vae.decode(vae.restored(velocity)).shape()).containsExactly(1, 3, 17, 64, 64);
         }
     }
