@@ -81,7 +81,8 @@ final class Decoder implements AutoCloseable {
         }
     }
 
-    private static AVFormatContext open(Path file) {
+    /// Opens a container that names no other file.
+    static AVFormatContext open(Path file) {
         var format = new AVFormatContext(null);
         var options = new AVDictionary(null);
         try (var url = Ffmpeg.url(file)) {
