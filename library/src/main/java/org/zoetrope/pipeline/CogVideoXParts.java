@@ -90,6 +90,12 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     }
 
     @Override
+    public Geometry geometry() {
+        return new Geometry(strideXY(), strideT(), network.patchSize(), network.patchFrames(), network.numLayers(), true,
+                network.useLearnedPositionalEmbeddings(), common.folder().kind().takesImage());
+    }
+
+    @Override
     public long videoTokens(int width, int height, int frames) {
         return (long) (latentFrames(frames) + padding(frames)) / network.patchFrames() * (height / sizeStep())
                 * (width / sizeStep());
@@ -139,8 +145,8 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     @Override
     public Network network(Weights w) {
         var model = new CogVideoXTransformer(network, w);
-        return (x, timestep, prompt, _) -> model.forward(x, timestep, prompt,
-                network.ofsEmbedDim().map(_ -> Tensor.full(OFS, DType.FLOAT32, x.device(), x.size(0))));
+        return (x, timestep, prompt, _, pass) -> model.forward(x, timestep, prompt,
+                network.ofsEmbedDim().map(_ -> Tensor.full(OFS, DType.FLOAT32, x.device(), x.size(0))), pass);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.zoetrope.pipeline;
 
 import java.util.Optional;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.Tensor;
 
 /// A denoising network with its weights, as the pipeline asks it.
@@ -12,6 +13,7 @@ interface Network {
     /// @param timestep [B]
     /// @param prompt   text features [B, L, D]
     /// @param picture  features of a first frame [B, I, D], for models that read them
+    /// @param pass     what is special about this call
     /// @return [B, T, C, H, W]
-    Tensor predict(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture);
+    Tensor predict(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture, Pass pass);
 }

@@ -48,6 +48,9 @@ sealed interface Parts permits CogVideoXParts, WanParts {
     /// Pixels that width and height must be a multiple of.
     int sizeStep();
 
+    /// The sizes that callers outside of this room ask for.
+    Geometry geometry();
+
     /// Latent frames that are put in front of a clip for the network's sake.
     default int padding(int frames) {
         return 0;

@@ -14,9 +14,12 @@ import java.util.stream.Stream;
 import org.zoetrope.diffusion.Denoiser;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Noise;
+import org.zoetrope.diffusion.Sampler;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
 import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -143,6 +146,21 @@ public final class VideoModel implements AutoCloseable {
         return new long[] {1, parts.textTokens(), parts.textWidth()};
     }
 
+    /// How this model cuts clips.
+    public Geometry geometry() {
+        return parts.geometry();
+    }
+
+    /// The scheduler of the folder as a sampler.
+    public Sampler sampler() {
+        return parts.common().sampler();
+    }
+
+    /// Published class of the scheduler.
+    public String samplerName() {
+        return parts.common().samplerName();
+    }
+
     /// The number type the transformer runs in.
     public DType dtype() {
         return network.dtype();
@@ -226,6 +244,48 @@ public final class VideoModel implements AutoCloseable {
             });
             return chunks;
         }));
+    }
+
+    // ---------------------------------------------------------------- for callers who arrange a run anew
+
+    /// Text features [1, L, D] of each prompt, as the network reads them.
+    ///
+    /// @throws ConfigException if the folder cannot read words
+    public synchronized List<Tensor> features(List<String> prompts, ProgressListener listener) {
+        ConfigException.require(text.isPresent() && parts.common().tokenizer().isPresent(),
+                "%s has no text encoder with a tokenizer, so it cannot read prompts", name);
+        return Torch.withoutGradients(() -> text.orElseThrow().use(listener, encoder -> prompts.stream()
+                .map(prompt -> placed(encode(encoder, "prompt", prompt, listener))).toList()));
+    }
+
+    /// How a prompt reaches the network: its tokens, and the words that do not fit.
+    public TokenizedPrompt tokens(String prompt) {
+        return parts.tokens(prompt);
+    }
+
+    /// The latents of a clip as the network knows them [1, T, C, H, W], padding included: the mean of the autoencoder's
+    /// posterior, so that nothing is drawn.
+    ///
+    /// @param clip a size and a number of frames that the model takes
+    public synchronized Tensor latents(Frames clip, ProgressListener listener) {
+        return Torch.withoutGradients(() -> Scope.run(() -> {
+            var tiled = isTiled(clip.width(), clip.height(), clip.count());
+            var clean = encode("video", listener, clip, (c, pixels) -> c.encode(pixels, tiled, Tensor::zeros));
+            return padded(clean, clean.size(1) + parts.padding(clip.count())).contiguous();
+        }));
+    }
+
+    /// Runs the body with the network in memory.
+    ///
+    /// @throws ConfigException if this model does not start from latents alone
+    public synchronized <R> R withNetwork(ProgressListener listener, Function<NetworkCall, R> body) {
+        ConfigException.require(!parts.geometry().takesImage(),
+                "%s animates a picture; open a text-to-video model instead", name);
+        return Torch.withoutGradients(() -> network.use(listener, model -> body.apply((x, step, features, pass) -> {
+            checkCancelled(listener, "in step %d of %d".formatted(step.index() + 1, step.total()));
+            return forward(model, sampler().scaleInput(x, step).to(network.dtype()), step, features, Optional.empty(),
+                    pass);
+        })));
     }
 
     // ---------------------------------------------------------------- text to features
@@ -342,8 +402,13 @@ public final class VideoModel implements AutoCloseable {
     }
 
     private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture) {
+        return forward(model, input, step, prompt, picture, Pass.plain());
+    }
+
+    private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture,
+            Pass pass) {
         var timestep = Tensor.full(step.timestep(), DType.FLOAT32, input.device(), input.size(0));
-        return model.predict(input, timestep, prompt, picture).to(DType.FLOAT32);
+        return model.predict(input, timestep, prompt, picture, pass).to(DType.FLOAT32);
     }
 
     private boolean inOneBatch(Recipe recipe, long textTokens) {
@@ -373,10 +438,14 @@ public final class VideoModel implements AutoCloseable {
     }
 
     private boolean isTiled(Recipe r) {
+        return isTiled(r.width(), r.height(), r.frames());
+    }
+
+    private boolean isTiled(int width, int height, int frames) {
         return switch (options.tiling()) {
             case ALWAYS -> true;
             case NEVER -> false;
-            case AUTO -> parts.decodeBytes(r.width(), r.height(), parts.latentFrames(r.frames()),
+            case AUTO -> parts.decodeBytes(width, height, parts.latentFrames(frames),
                     codec.dtype()) > WHOLE_PICTURES;
         };
     }

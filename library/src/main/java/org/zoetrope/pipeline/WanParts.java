@@ -103,6 +103,12 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     }
 
     @Override
+    public Geometry geometry() {
+        return new Geometry(strideXY(), strideT(), network.patch(1), 1, network.numLayers(), false, false,
+                common.folder().kind().takesImage());
+    }
+
+    @Override
     public long videoTokens(int width, int height, int frames) {
         return (long) latentFrames(frames) * (height / sizeStep()) * (width / sizeStep());
     }
@@ -143,7 +149,8 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     @Override
     public Network network(Weights w) {
         var model = new WanTransformer(network, w);
-        return (x, timestep, prompt, picture) -> swapped(model.forward(swapped(x), timestep, prompt, picture));
+        return (x, timestep, prompt, picture, pass) -> swapped(
+                model.forward(swapped(x), timestep, prompt, picture, pass));
     }
 
     /// [B, T, C, H, W] to [B, C, T, H, W] and back.

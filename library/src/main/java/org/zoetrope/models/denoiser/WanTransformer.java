@@ -9,9 +9,11 @@ import static org.zoetrope.weights.Init.zeros;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.nn.FeedForward;
 import org.zoetrope.nn.LayerNorm;
 import org.zoetrope.nn.Linear;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.nn.RmsNorm;
 import org.zoetrope.nn.RotaryEmbedding;
 import org.zoetrope.nn.TimeEmbedding;
@@ -146,6 +148,11 @@ public final class WanTransformer {
     ///
     /// @param picture features of the first frame [B, I, image_dim]; required exactly when the config has `image_dim`
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture) {
+        return forward(x, timestep, prompt, picture, Pass.plain());
+    }
+
+    /// As [#forward(Tensor, Tensor, Tensor, Optional)], with what is special about this call.
+    public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture, Pass pass) {
         checkShape(x);
         require(picture.isPresent() == image.isPresent(), "this model %s image features",
                 image.isPresent() ? "needs" : "does not take");
@@ -159,7 +166,8 @@ public final class WanTransformer {
         var seen = picture.map(p -> Seen.split(image.orElseThrow().forward(p), words)).orElse(new Seen(words, Optional.empty()));
         var rotary = rotary(frames, rows, columns).to(x.device());
         var tokens = patches(x);                                                                  // [B, V, D]
-        tokens = Scope.fold(tokens, blocks, (y, block) -> block.forward(y, modulation, seen, rotary));
+        var indices = IntStream.range(0, blocks.size()).boxed().toList();
+        tokens = Scope.fold(tokens, indices, (y, i) -> blocks.get(i).forward(y, modulation, seen, rotary, pass.at(i)));
         var m = table.plus(moment.unsqueeze(1)).chunk(2, 1);                                      // shift, scale
         return unpatch(out.forward(modulated(tokens, m.get(0), m.get(1), config.eps)), frames, rows, columns);
     }
@@ -248,11 +256,11 @@ public final class WanTransformer {
                     new CrossAttention(w.at("attn2"), c), new FeedForward(w.at("ffn"), c.width(), c.ffnDim), c.eps);
         }
 
-        Tensor forward(Tensor x, Tensor modulation, Seen seen, RotaryEmbedding rotary) {              // [B, V, D]
+        Tensor forward(Tensor x, Tensor modulation, Seen seen, RotaryEmbedding rotary, Pass.Block pass) { // [B, V, D]
             var m = table.plus(modulation).chunk(6, 1);                                           // six of [B, 1, D]
             x = gated(x, self.forward(modulated(x, m.get(0), m.get(1), eps), rotary), m.get(2));
             var asking = x;
-            x = x.plus(cross.forward(crossNorm.map(norm -> norm.forward(asking)).orElse(asking), seen));
+            x = x.plus(cross.forward(crossNorm.map(norm -> norm.forward(asking)).orElse(asking), seen, pass));
             return gated(x, mlp.forward(modulated(x, m.get(3), m.get(4), eps)), m.get(5));
         }
 
@@ -286,14 +294,17 @@ public final class WanTransformer {
                     new Linear(w.at("to_out.0"), c.width(), c.width()));
         }
 
-        Tensor forward(Tensor x, Seen seen) {
+        Tensor forward(Tensor x, Seen seen, Pass.Block pass) {
             var q = split(normQ.forward(toQ.forward(x)), heads);
-            var read = lookUp(q, seen.words, words);
-            return toOut.forward(seen.picture.map(p -> read.plus(lookUp(q, p, picture.orElseThrow()))).orElse(read));
+            var k = split(words.keys(seen.words), heads);
+            pass.see(AttentionTap.Kind.CROSS, q, k, k.size(2), scale(q));
+            var read = attention(q, k, split(words.values(seen.words), heads));
+            return toOut.forward(seen.picture.map(p -> read.plus(lookAt(p, q))).orElse(read));
         }
 
-        private Tensor lookUp(Tensor q, Tensor source, KeysAndValues of) {
-            return attention(q, split(of.keys(source), heads), split(of.values(source), heads));
+        private Tensor lookAt(Tensor features, Tensor q) {
+            var of = picture.orElseThrow();
+            return attention(q, split(of.keys(features), heads), split(of.values(features), heads));
         }
     }
 
@@ -317,6 +328,10 @@ public final class WanTransformer {
     }
 
     private static Tensor attention(Tensor q, Tensor k, Tensor v) {
-        return q.attention(k, v, null, 1 / Math.sqrt(q.size(3))).rearrange("B n S d -> B S (n d)");
+        return q.attention(k, v, null, scale(q)).rearrange("B n S d -> B S (n d)");
+    }
+
+    private static double scale(Tensor q) {
+        return 1 / Math.sqrt(q.size(3));
     }
 }
