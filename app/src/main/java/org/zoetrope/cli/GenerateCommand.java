@@ -1,12 +1,10 @@
 package org.zoetrope.cli;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
@@ -35,8 +33,6 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --frames 17 --size 480x320 --steps 20",
                 "  zoetrope generate \"waves\" --model CogVideoX-5b-I2V --init-image boat.png"})
 final class GenerateCommand implements Callable<Integer> {
-    private static final int NAME_LENGTH = 48;
-
     @Parameters(paramLabel = "PROMPT", arity = "0..*",
             description = "What to show.")
     private List<String> words = new ArrayList<>();
@@ -97,14 +93,14 @@ final class GenerateCommand implements Callable<Integer> {
             throw new UsageException("a quality of %d; give 1 (smallest file) to 100", quality);
         }
         var start = System.nanoTime();
-        var target = output.orElseGet(() -> unusedName(Path.of(""), prompt));
+        var target = output.orElseGet(() -> OutputFile.unusedName(Path.of(""), prompt));
         var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
         try (var opened = options.open(Installation.find(), model);
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
             tell("model     %s, %s", opened.name(), options.decision(opened));
             try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
-                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, described(info),
+                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, OutputFile.described(info),
                         Terminal.duration((System.nanoTime() - start) / 1e9));
             }
         }
@@ -117,33 +113,12 @@ final class GenerateCommand implements Callable<Integer> {
         var wanted = requested(prompt);
         var estimate = opened.estimate(wanted);
         var defaults = opened.defaults();
-        requireWritable(target, wanted.width().orElse(defaults.width()), wanted.height().orElse(defaults.height()),
+        OutputFile.requireWritable(target, wanted.width().orElse(defaults.width()),
+                wanted.height().orElse(defaults.height()),
                 wanted.fps().or(() -> wanted.initVideo().map(Frames::fps)).orElse(defaults.fps()));
-        requireWritable(kept);
+        OutputFile.requireWritable(kept);
         announce(opened, wanted, estimate);
         return opened.denoise(wanted, stages);
-    }
-
-    /// Says before a long run what would stop its result from being written.
-    private static void requireWritable(Path target, int width, int height, double fps) {
-        try {
-            VideoWriter.check(target, width, height, fps);
-        } catch (MediaException e) {
-            throw new UsageException(e);
-        }
-        requireWritable(target);
-    }
-
-    /// Permissions promise much that a file system then refuses; writing something is the only proof.
-    private static void requireWritable(Path file) {
-        var folder = Optional.ofNullable(file.toAbsolutePath().getParent()).orElse(file.toAbsolutePath());
-        try {
-            Files.createDirectories(folder);
-            Files.delete(Files.createTempFile(folder, ".zoetrope", ".tmp"));
-        } catch (IOException e) {
-            throw new UsageException("cannot write to %s (%s)%n  fix    choose a folder you may write to, with -o",
-                    folder, e.getClass().getSimpleName().replace("Exception", ""));
-        }
     }
 
     private Request requested(String prompt) {
@@ -227,7 +202,7 @@ final class GenerateCommand implements Callable<Integer> {
     private MediaInfo finished(VideoModel opened, Latents latents, Path target, Path kept, Stages stages)
             throws IOException {
         var recipe = latents.recipe();
-        requireWritable(target, recipe.width(), recipe.height(), recipe.fps());
+        OutputFile.requireWritable(target, recipe.width(), recipe.height(), recipe.fps());
         if (!resume) {
             latents.save(kept);
         }
@@ -250,32 +225,6 @@ final class GenerateCommand implements Callable<Integer> {
         } finally {
             zoetrope.interruption().disposable(true);
         }
-    }
-
-    private static String described(MediaInfo info) {
-        var bytes = size(info.path());
-        return info.frameCount() == 1 ? "a picture of %d x %d, %s".formatted(info.width(), info.height(), bytes)
-                : String.format(Locale.ROOT, "%d frames of %d x %d, %.1f s, %s", info.frameCount(), info.width(),
-                        info.height(), info.frameCount() / info.fps(), bytes);
-    }
-
-    private static String size(Path file) {
-        try {
-            return Terminal.bytes(Files.size(file));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /// The prompt's words as the name of a file that is not there yet.
-    static Path unusedName(Path folder, String prompt) {
-        var slug = prompt.toLowerCase(Locale.ROOT).replaceAll("[^\\p{L}\\p{N}]+", "-").replaceAll("^-|-$", "");
-        var name = slug.isEmpty() ? "video" : slug.substring(0, Math.min(slug.length(), NAME_LENGTH));
-        var file = folder.resolve(name + ".mp4");
-        for (var i = 2; Files.exists(file); i++) {
-            file = folder.resolve("%s-%d.mp4".formatted(name, i));
-        }
-        return file;
     }
 
     private void tell(String format, Object... values) {

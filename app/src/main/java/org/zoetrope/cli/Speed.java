@@ -43,6 +43,11 @@ record Speed(double flopsPerSecond) {
     /// What a run of this many operations takes, within a factor of two for models of a hundred million parameters
     /// and more; small models take longer, because starting operations costs more than computing them.
     double seconds(Estimate estimate) {
-        return estimate.flops() / (flopsPerSecond * NETWORKS_REACH);
+        return seconds(estimate.flops());
+    }
+
+    /// As [#seconds(Estimate)], for a number of operations.
+    double seconds(double flops) {
+        return flops / (flopsPerSecond * NETWORKS_REACH);
     }
 }

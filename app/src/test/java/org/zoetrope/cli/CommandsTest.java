@@ -43,7 +43,7 @@ class CommandsTest {
 
     @Test
     void withoutACommandTheyAreListed() {
-        type().fails(2, "generate, inspect, evaluate, train, pull, parity, doctor, completion");
+        type().fails(2, "generate, edit, inspect, evaluate, train, pull, parity, doctor, completion");
     }
 
     @Test

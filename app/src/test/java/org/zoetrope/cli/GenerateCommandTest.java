@@ -219,12 +219,12 @@ class GenerateCommandTest {
 
     @Test
     void theDefaultNameIsThePromptsWords() throws IOException {
-        assertThat(GenerateCommand.unusedName(folder, "A red circle, moves right!"))
+        assertThat(OutputFile.unusedName(folder, "A red circle, moves right!"))
                 .isEqualTo(folder.resolve("a-red-circle-moves-right.mp4"));
         Files.createFile(folder.resolve("x.mp4"));
-        assertThat(GenerateCommand.unusedName(folder, "x")).isEqualTo(folder.resolve("x-2.mp4"));
-        assertThat(GenerateCommand.unusedName(folder, " ?")).isEqualTo(folder.resolve("video.mp4"));
-        assertThat(GenerateCommand.unusedName(folder, "x".repeat(5000)).toString()).hasSizeLessThan(300);
+        assertThat(OutputFile.unusedName(folder, "x")).isEqualTo(folder.resolve("x-2.mp4"));
+        assertThat(OutputFile.unusedName(folder, " ?")).isEqualTo(folder.resolve("video.mp4"));
+        assertThat(OutputFile.unusedName(folder, "x".repeat(5000)).toString()).hasSizeLessThan(300);
     }
 
     /// In a process of its own, since it ends one. The signal comes in the middle of denoising.

@@ -17,6 +17,11 @@ public interface Editor {
     /// @param windows a long clip is looked at in so many parts
     long evaluations(int steps, int windows);
 
+    /// In how many steps of a run the network is evaluated.
+    default int stepsTaken(int steps) {
+        return steps;
+    }
+
     /// The published name of the method with its parameters, for recipes.
     @Override
     String toString();

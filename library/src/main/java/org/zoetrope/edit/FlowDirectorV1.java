@@ -38,6 +38,11 @@ public record FlowDirectorV1(double nMax, int draws, double sourceScale, double 
     }
 
     @Override
+    public int stepsTaken(int steps) {
+        return directEdit().stepsTaken(steps);
+    }
+
+    @Override
     public long evaluations(int steps, int windows) {
         return directEdit().evaluations(steps, windows);
     }

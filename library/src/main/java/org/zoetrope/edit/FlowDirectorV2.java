@@ -44,6 +44,12 @@ public record FlowDirectorV2(double sourceScale, double targetScale, int draws, 
         return new FlowDirectorV2(source, target, draws, direction, averaging, motion, fixedNoiseSteps);
     }
 
+    /// With another number of draws; the baseline of differential averaging stays one below it where it must.
+    public FlowDirectorV2 draws(int count) {
+        var fitting = averaging.map(dag -> new Dag(Math.max(1, Math.min(dag.baseline, count - 1)), dag.strength));
+        return new FlowDirectorV2(sourceScale, targetScale, count, direction, fitting, motion, fixedNoiseSteps);
+    }
+
     public FlowDirectorV2 withoutDirection() {
         return new FlowDirectorV2(sourceScale, targetScale, draws, Optional.empty(), averaging, motion,
                 fixedNoiseSteps);

@@ -53,6 +53,11 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
         });
     }
 
+    @Override
+    public int stepsTaken(int steps) {
+        return count(nMax, steps);
+    }
+
     private static int count(double share, int steps) {
         return (int) Math.round(share * steps);
     }

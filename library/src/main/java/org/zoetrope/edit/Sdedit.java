@@ -19,7 +19,7 @@ public record Sdedit(double strength, double guidanceScale) implements Editor {
 
     @Override
     public Tensor edit(EditTask task) {
-        var taken = task.plan().steps().subList(task.steps() - count(task.steps()), task.steps());
+        var taken = task.plan().steps().subList(task.steps() - stepsTaken(task.steps()), task.steps());
         if (taken.isEmpty()) {
             return task.source();
         }
@@ -27,7 +27,8 @@ public record Sdedit(double strength, double guidanceScale) implements Editor {
         return sample(task, taken.getFirst().from().noisy(task.source(), noise), noise, taken, guidanceScale);
     }
 
-    private int count(int steps) {
+    @Override
+    public int stepsTaken(int steps) {
         return (int) Math.round(strength * steps);
     }
 
@@ -48,6 +49,6 @@ public record Sdedit(double strength, double guidanceScale) implements Editor {
 
     @Override
     public long evaluations(int steps, int windows) {
-        return (long) Editor.perPrediction(guidanceScale) * count(steps) * windows;
+        return (long) Editor.perPrediction(guidanceScale) * stepsTaken(steps) * windows;
     }
 }

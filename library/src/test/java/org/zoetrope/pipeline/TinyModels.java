@@ -17,7 +17,7 @@ import org.zoetrope.tools.RandomFolder.Piece;
 import org.zoetrope.weights.ConfigFile;
 
 /// Whole model folders with random weights: each kind of published model, a few thousand times smaller.
-final class TinyModels {
+public final class TinyModels {
     private static final String NETWORK = """
             "num_attention_heads": 2, "attention_head_dim": 16, "out_channels": 4, "num_layers": 2, "time_embed_dim": 8,
             "text_embed_dim": 32, "max_text_seq_length": 24, "sample_width": 4, "sample_height": 4,
@@ -26,12 +26,12 @@ final class TinyModels {
     private TinyModels() {}
 
     /// As CogVideoX-2B.
-    static Path textToVideo(Path folder) throws IOException {
+    public static Path textToVideo(Path folder) throws IOException {
         return write(folder, "CogVideoXPipeline", "\"in_channels\": 4", false);
     }
 
     /// As CogVideoX-5B I2V: rotary and learned positions.
-    static Path imageToVideo(Path folder) throws IOException {
+    public static Path imageToVideo(Path folder) throws IOException {
         return write(folder, "CogVideoXImageToVideoPipeline",
                 """
                         "in_channels": 8, "use_rotary_positional_embeddings": true,
@@ -40,14 +40,14 @@ final class TinyModels {
     }
 
     /// As CogVideoX1.5-5B: pairs of frames.
-    static Path pairedTextToVideo(Path folder) throws IOException {
+    public static Path pairedTextToVideo(Path folder) throws IOException {
         return write(folder, "CogVideoXPipeline", """
                 "in_channels": 4, "use_rotary_positional_embeddings": true, "patch_size_t": 2, "patch_bias": false""",
                 false);
     }
 
     /// As CogVideoX1.5-5B I2V: pairs of frames, an `ofs` embedding and an inverted scale.
-    static Path pairedImageToVideo(Path folder) throws IOException {
+    public static Path pairedImageToVideo(Path folder) throws IOException {
         return write(folder, "CogVideoXImageToVideoPipeline",
                 """
                         "in_channels": 8, "use_rotary_positional_embeddings": true, "patch_size_t": 2,
@@ -69,7 +69,7 @@ final class TinyModels {
     }
 
     /// As Wan2.1 T2V 1.3B.
-    static Path wanTextToVideo(Path folder) throws IOException {
+    public static Path wanTextToVideo(Path folder) throws IOException {
         var network = ConfigFile.parse("tiny", """
                 {"num_attention_heads": 2, "attention_head_dim": 12, "in_channels": 4, "out_channels": 4, "text_dim": 32,
                  "freq_dim": 16, "ffn_dim": 48, "num_layers": 2, "rope_max_seq_len": 32}""", WanTransformer.Config.class);

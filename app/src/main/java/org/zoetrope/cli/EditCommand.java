@@ -1,0 +1,287 @@
+package org.zoetrope.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
+import org.zoetrope.edit.EditRequest;
+import org.zoetrope.edit.EditedLatents;
+import org.zoetrope.edit.EditedVideo;
+import org.zoetrope.edit.VideoEditor;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.Limits;
+import org.zoetrope.media.MediaException;
+import org.zoetrope.media.MediaInfo;
+import org.zoetrope.media.Resize;
+import org.zoetrope.media.SideBySide;
+import org.zoetrope.media.SoundTrack;
+import org.zoetrope.media.VideoReader;
+import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.VideoModel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/// Words change a video.
+@Command(name = "edit", mixinStandardHelpOptions = true, sortOptions = false, showDefaultValues = false,
+        description = {"Change what words name in a video and leave the rest alone.",
+                "The result has the size, length and frame rate of the video."},
+        footer = {"", "Examples:",
+                "  zoetrope edit in.mp4 --from \"a red circle moves right\" --to \"a blue square moves right\"",
+                "  zoetrope edit in.mp4 --from \"a red circle\" --to \"a blue circle\" -o out.mp4 --compare",
+                "  zoetrope edit in.gif --from \"a red circle\" --to \"a red star\" --box 10,20,32,32",
+                "  zoetrope edit in.mp4 --from \"a boat\" --to \"a paper boat\" --method flowdirector --without dag"})
+final class EditCommand implements Callable<Integer> {
+    private static final Limits LIMITS = Limits.defaults().withFrames(1000).withDuration(Duration.ofMinutes(2));
+
+    @Parameters(paramLabel = "VIDEO", arity = "1",
+            description = "The video to change: mp4, mov, webm, mkv, gif, webp or numbered PNG pictures.")
+    private Path video;
+    @Option(names = "--from", paramLabel = "TEXT",
+            description = "What the video shows.")
+    private Optional<String> from;
+    @Option(names = "--to", paramLabel = "TEXT",
+            description = "What it should show instead.")
+    private Optional<String> to;
+    @Option(names = {"-o", "--output"}, paramLabel = "FILE",
+            description = "Where to write: .mp4, .webm, .mkv, .gif, .webp or .png (default: the video's name with "
+                    + "-edited, .mp4).")
+    private Optional<Path> output;
+    @Option(names = {"-m", "--model"}, paramLabel = "DIR", defaultValue = "mini",
+            description = "A model folder as published, or the name of a bundled one (default: mini).")
+    private String model;
+    @Option(names = "--negative", paramLabel = "TEXT", defaultValue = "",
+            description = "What both sides stay away from.")
+    private String negative;
+    @Option(names = "--seed", paramLabel = "N",
+            description = "The same seed and request give the same video.")
+    private Optional<Long> seed;
+    @Option(names = "--steps", paramLabel = "N",
+            description = "Steps of the run (default: the model's).")
+    private Optional<Integer> steps;
+    @Option(names = "--size", paramLabel = "WxH", converter = PictureSize.Converter.class,
+            description = "Pixels to work at (default: about the model's area, in the shape of the video).")
+    private Optional<PictureSize> size;
+    @Mixin private EditOptions edit;
+    @Option(names = "--compare",
+            description = "Also write NAME-compare, the video and its edit side by side.")
+    private boolean compare;
+    @Option(names = "--keep-audio",
+            description = "Carry the sound of the video over to the edit.")
+    private boolean keepAudio;
+    @Mixin private ModelOptions options;
+    @Option(names = "--quality", paramLabel = "1..100", defaultValue = "90",
+            description = "Quality of lossy formats (default: 90).")
+    private int quality;
+    @Option(names = "--no-metadata",
+            description = "Do not store the recipe (prompts, method, seed, settings) in the file.")
+    private boolean anonymous;
+    @Option(names = "--latents", paramLabel = "FILE",
+            description = "Keep the edited latents here (default: beside the output, until they are decoded).")
+    private Optional<Path> latentsFile;
+    @Option(names = "--resume",
+            description = "Decode what an earlier run edited, instead of editing again.")
+    private boolean resume;
+    @Option(names = {"-q", "--quiet"},
+            description = "Print the name of the written file and nothing else.")
+    private boolean quiet;
+    @ParentCommand private Zoetrope zoetrope;
+
+    @Override
+    public Integer call() throws IOException {
+        if (!resume && (from.isEmpty() || to.isEmpty())) {
+            throw new UsageException("say what the video shows with --from, and what it should show with --to");
+        }
+        if (quality < 1 || quality > 100) {
+            throw new UsageException("a quality of %d; give 1 (smallest file) to 100", quality);
+        }
+        var start = System.nanoTime();
+        var target = output.orElseGet(() -> OutputFile.beside(Path.of(String.valueOf(video.getFileName())), "-edited",
+                ".mp4"));
+        var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
+        var source = fitting(read(video), target);
+        requireWritable(source, target, kept);
+        var sound = heard(target);
+        try (var opened = options.open(Installation.find(), model);
+                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
+            tell("model     %s, %s", opened.name(), options.decision(opened));
+            var editor = new VideoEditor(opened);
+            try (var latents = resume ? resumed(opened, kept) : edited(opened, editor, source, target, stages)) {
+                if (!resume) {
+                    latents.save(kept);
+                }
+                var info = finished(editor, latents, source, target, kept, sound, stages);
+                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, OutputFile.described(info),
+                        Terminal.duration((System.nanoTime() - start) / 1e9));
+            }
+        }
+        return 0;
+    }
+
+    // ---------------------------------------------------------------- the video
+
+    private static Frames read(Path file) {
+        try {
+            return VideoReader.read(file, LIMITS);
+        } catch (MediaException e) {
+            throw new UsageException(e);
+        }
+    }
+
+    /// H.264 holds even sizes alone; what is cut is said.
+    private Frames fitting(Frames clip, Path target) {
+        var odd = clip.width() % 2 + clip.height() % 2 > 0;
+        if (!odd || !String.valueOf(target.getFileName()).endsWith(".mp4") || clip.width() < 2 || clip.height() < 2) {
+            return clip;
+        }
+        var even = Resize.cropped(clip, clip.width() - clip.width() % 2, clip.height() - clip.height() % 2);
+        even.changes().forEach(change -> tell("note      the video was %s, since .mp4 holds even sizes; "
+                + "write .mkv, .webm, .gif or .webp to keep every pixel", change));
+        return even.frames();
+    }
+
+    /// Whether sound is carried over; says so where a video has sound and it is not.
+    private boolean heard(Path target) {
+        var sound = SoundTrack.isIn(video);
+        if (keepAudio && sound) {
+            try {
+                SoundTrack.check(target);
+            } catch (MediaException e) {
+                throw new UsageException(e);
+            }
+        } else if (keepAudio) {
+            tell("note      the video has no sound to keep");
+        } else if (sound) {
+            tell("note      the sound of the video is left out; --keep-audio keeps it");
+        }
+        return keepAudio && sound;
+    }
+
+    private void requireWritable(Frames source, Path target, Path kept) {
+        OutputFile.requireWritable(target, source.width(), source.height(), source.fps());
+        OutputFile.requireWritable(kept);
+        if (compare) {
+            OutputFile.requireWritable(comparison(target), 2 * source.width(), source.height(), source.fps());
+        }
+    }
+
+    private static Path comparison(Path target) {
+        var name = String.valueOf(target.getFileName());
+        return OutputFile.beside(target, "-compare", name.substring(name.lastIndexOf('.')));
+    }
+
+    // ---------------------------------------------------------------- from the video to latents
+
+    private EditedLatents edited(VideoModel opened, VideoEditor editor, Frames source, Path target,
+            Stages stages) {
+        var wanted = EditRequest.of(from.orElseThrow(), to.orElseThrow()).negativePrompt(negative)
+                .editor(edit.editor()).mask(edit.mask(source, file -> fitting(read(file), target)))
+                .composite(edit.composite())
+                .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
+        if (steps.isPresent()) {
+            wanted = wanted.steps(steps.get());
+        }
+        if (size.isPresent()) {
+            wanted = wanted.size(size.get().width(), size.get().height());
+        }
+        var prepared = editor.prepare(source, wanted);
+        announce(opened, prepared);
+        return editor.run(prepared, stages);
+    }
+
+    private void announce(VideoModel opened, VideoEditor.Prepared prepared) {
+        if (quiet) {
+            return;
+        }
+        var recipe = prepared.recipe();
+        tell("edit      %d frames of %d x %d, %d steps, seed %d", recipe.frames(), recipe.width(), recipe.height(),
+                recipe.steps(), recipe.seed());
+        tell("method    %s", recipe.method());
+        tell("mask      %s", recipe.mask());
+        var estimate = prepared.estimate();
+        tell("cost      %d evaluations of the network%s%s; about %s of memory and at least %s", prepared.evaluations(),
+                prepared.forMask() > 0 ? " and %d for the mask".formatted(prepared.forMask()) : "",
+                prepared.windows().count() > 1 ? ", %d windows included".formatted(prepared.windows().count()) : "",
+                Terminal.bytes(estimate.peakBytes()), Terminal.duration(
+                        Speed.measure(opened.dtype(), options.device()).seconds(prepared.flops())));
+    }
+
+    // ---------------------------------------------------------------- from latents to the file
+
+    /// Latents of an earlier run, if what is asked now is what was asked then.
+    private EditedLatents resumed(VideoModel opened, Path kept) {
+        if (!Files.isRegularFile(kept)) {
+            throw new UsageException("nothing to resume: there is no %s%n"
+                    + "  fix    give the output (-o) of the run that was stopped, or run without --resume", kept);
+        }
+        var latents = EditedLatents.load(kept);
+        var then = latents.recipe();
+        var differences = new ArrayList<String>();
+        differs(differences, "model", Optional.of(opened.name()), then.model());
+        differs(differences, "from", from, then.from());
+        differs(differences, "to", to, then.to());
+        differs(differences, "seed", seed, then.seed());
+        differs(differences, "steps", steps, then.steps());
+        differs(differences, "method", edit.method().map(_ -> edit.editor().toString()), then.method());
+        if (!differences.isEmpty()) {
+            latents.close();
+            throw new UsageException("%s is of another edit:%n  %s%n  fix    leave these options out, or run without "
+                    + "--resume", kept, String.join("\n  ", differences));
+        }
+        tell("resume    \"%s\" to \"%s\", seed %d, from %s", then.from(), then.to(), then.seed(), kept);
+        return latents;
+    }
+
+    private static <T> void differs(List<String> differences, String what, Optional<T> now, T then) {
+        now.filter(value -> !value.equals(then)).ifPresent(value -> differences.add(
+                "%s %s now, %s then".formatted(what, value, then)));
+    }
+
+    /// Decodes and writes. The latents stay on the disk until the file is there, so that nothing long is done twice.
+    private MediaInfo finished(VideoEditor editor, EditedLatents latents, Frames source, Path target, Path kept,
+            boolean sound, Stages stages) throws IOException {
+        try {
+            var result = editor.finish(latents, source, stages);
+            stages.enter("write", String.valueOf(target.getFileName()));
+            zoetrope.interruption().disposable(false);
+            var info = write(result, source, target);
+            if (sound) {
+                SoundTrack.carry(video, target);
+            }
+            stages.close();
+            if (latentsFile.isEmpty()) {
+                Files.deleteIfExists(kept);
+            }
+            return info;
+        } catch (RuntimeException e) {
+            stages.close();
+            tell("note      the edited latents are in %s; the same command with --resume goes on from there", kept);
+            throw e;
+        } finally {
+            zoetrope.interruption().disposable(true);
+        }
+    }
+
+    private MediaInfo write(EditedVideo result, Frames source, Path target) {
+        var how = VideoWriter.Options.defaults().withQuality(quality);
+        var described = anonymous ? how : how.withComment(result.recipe().toJson());
+        var info = VideoWriter.write(result.frames(), target, described);
+        if (compare) {
+            VideoWriter.write(SideBySide.of(source, result.frames()), comparison(target), described);
+        }
+        return info;
+    }
+
+    private void tell(String format, Object... values) {
+        if (!quiet) {
+            zoetrope.terminal().tell(format, values);
+        }
+    }
+}

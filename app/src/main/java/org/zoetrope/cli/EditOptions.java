@@ -1,0 +1,231 @@
+package org.zoetrope.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Function;
+import org.zoetrope.edit.Editor;
+import org.zoetrope.edit.FlowDirectorV1;
+import org.zoetrope.edit.FlowDirectorV2;
+import org.zoetrope.edit.FlowEdit;
+import org.zoetrope.edit.MaskSource;
+import org.zoetrope.edit.PixelMask;
+import org.zoetrope.edit.RandomStart;
+import org.zoetrope.edit.Sdedit;
+import org.zoetrope.edit.SoftEdge;
+import org.zoetrope.edit.VelocityMask;
+import org.zoetrope.media.Frames;
+import org.zoetrope.tensor.ShapeException;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/// The method of an edit and where it may act.
+final class EditOptions {
+    /// Methods by the names they are typed as.
+    enum Method {
+        RANDOM, SDEDIT, FLOWEDIT, FLOWDIRECTOR_V1, FLOWDIRECTOR;
+
+        static final class Name implements ITypeConverter<Method> {
+            @Override
+            public Method convert(String text) {
+                for (var method : values()) {
+                    if (method.typed().equalsIgnoreCase(text)) {
+                        return method;
+                    }
+                }
+                throw new TypeConversionException(
+                        "no method \"%s\"; choose random, sdedit, flowedit, flowdirector-v1 or flowdirector".formatted(
+                                text));
+            }
+        }
+
+        String typed() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
+    }
+
+    /// Corrections of FlowDirector by the names they are typed as.
+    enum Part {
+        DA_FC, DAG, MAD_FC;
+
+        static final class Name implements ITypeConverter<Part> {
+            @Override
+            public Part convert(String text) {
+                for (var part : values()) {
+                    if (part.name().replace('_', '-').equalsIgnoreCase(text)) {
+                        return part;
+                    }
+                }
+                throw new TypeConversionException("FlowDirector has no part \"%s\"; choose da-fc, dag or mad-fc"
+                        .formatted(text));
+            }
+        }
+    }
+
+    /// Sources of masks by the names they are typed as.
+    enum Found {
+        VELOCITY, ATTENTION, NONE
+    }
+
+    /// A rectangle typed as X,Y,WIDTH,HEIGHT.
+    record Box(int left, int top, int width, int height) {
+        static final class Converter implements ITypeConverter<Box> {
+            @Override
+            public Box convert(String text) {
+                var parts = text.split(",", -1);
+                if (parts.length != 4 || !text.matches("\\d{1,6}(,\\d{1,6}){3}")) {
+                    throw new TypeConversionException(
+                            "\"%s\" is not a box; write X,Y,WIDTH,HEIGHT in pixels, such as 10,20,64,48"
+                                    .formatted(text));
+                }
+                return new Box(Integer.parseInt(parts[0]), Integer.parseInt(parts[1]), Integer.parseInt(parts[2]),
+                        Integer.parseInt(parts[3]));
+            }
+        }
+    }
+
+    @Option(names = "--method", paramLabel = "NAME", converter = Method.Name.class,
+            description = "random, sdedit, flowedit, flowdirector-v1 or flowdirector (default: flowedit).")
+    private Optional<Method> method;
+    @Option(names = "--strength", paramLabel = "0..1",
+            description = "How much of the run sdedit takes; 0 keeps the video (default: 0.6).")
+    private Optional<Double> strength;
+    @Option(names = "--n-max", paramLabel = "0..1",
+            description = "Share of the steps in which flowedit and flowdirector-v1 edit (default: 0.8).")
+    private Optional<Double> nMax;
+    @Option(names = "--n-min", paramLabel = "0..1",
+            description = "Share of the steps, the last ones, that flowedit samples ordinarily (default: 0).")
+    private Optional<Double> nMin;
+    @Option(names = "--draws", paramLabel = "N",
+            description = "Draws of noise averaged in each step (default: 1 of flowedit, 4 of flowdirector-v1, 3 of "
+                    + "flowdirector).")
+    private Optional<Integer> draws;
+    @Option(names = "--source-guidance", paramLabel = "SCALE",
+            description = "How strongly the source prompt leads (default: 1.5).")
+    private Optional<Double> sourceGuidance;
+    @Option(names = "--target-guidance", paramLabel = "SCALE",
+            description = "How strongly the target prompt leads (default: 5).")
+    private Optional<Double> targetGuidance;
+    @Option(names = "--without", paramLabel = "PART", split = ",", converter = Part.Name.class,
+            description = "Leave out parts of flowdirector: da-fc, dag, mad-fc.")
+    private List<Part> without = new ArrayList<>();
+    @Option(names = "--mask", paramLabel = "FILE",
+            description = "White where the edit may act: a picture, or a video with the same frames.")
+    private Optional<Path> mask;
+    @Option(names = "--box", paramLabel = "X,Y,W,H", converter = Box.Converter.class,
+            description = "A rectangle of pixels where the edit may act.")
+    private Optional<Box> box;
+    @Option(names = "--protect",
+            description = "The mask or box says what stays; the edit may act everywhere else.")
+    private boolean protect;
+    @Option(names = "--mask-from", paramLabel = "WHERE",
+            description = "Without a mask or box: velocity (where the two prompts disagree), attention or none "
+                    + "(default: attention for flowdirector, none for random and sdedit, else velocity).")
+    private Optional<Found> found;
+    @Option(names = "--edge", paramLabel = "LAMBDA",
+            description = "How steeply the mask fades around its inside, per latent cell (default: 0.25 from "
+                    + "attention, else 2).")
+    private Optional<Double> edge;
+    @Option(names = "--no-composite",
+            description = "Do not give back what the autoencoder loses outside the mask.")
+    private boolean plain;
+
+    Optional<Method> method() {
+        return method;
+    }
+
+    boolean composite() {
+        return !plain;
+    }
+
+    /// @throws UsageException if options do not belong together or a value is out of range
+    Editor editor() {
+        var chosen = method.orElse(Method.FLOWEDIT);
+        belongs(strength.isPresent(), "--strength", chosen, Method.SDEDIT);
+        belongs(nMax.isPresent(), "--n-max", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1);
+        belongs(nMin.isPresent(), "--n-min", chosen, Method.FLOWEDIT);
+        belongs(draws.isPresent(), "--draws", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1, Method.FLOWDIRECTOR);
+        belongs(!without.isEmpty(), "--without", chosen, Method.FLOWDIRECTOR);
+        double source = scale(sourceGuidance.orElse(1.5)), target = scale(targetGuidance.orElse(5.0));
+        try {
+            return switch (chosen) {
+                case RANDOM -> new RandomStart(target);
+                case SDEDIT -> new Sdedit(strength.orElse(0.6), target);
+                case FLOWEDIT -> new FlowEdit(nMax.orElse(0.8), nMin.orElse(0.0), draws.orElse(1), source, target);
+                case FLOWDIRECTOR_V1 -> new FlowDirectorV1(nMax.orElse(0.8), draws.orElse(4), source, target);
+                case FLOWDIRECTOR -> director(source, target);
+            };
+        } catch (ShapeException e) {
+            throw new UsageException("%s", String.valueOf(e.getMessage()));
+        }
+    }
+
+    private FlowDirectorV2 director(double source, double target) {
+        var whole = FlowDirectorV2.defaults().scales(source, target);
+        whole = draws.isPresent() ? whole.draws(draws.get()) : whole;
+        whole = without.contains(Part.DA_FC) ? whole.withoutDirection() : whole;
+        whole = without.contains(Part.DAG) ? whole.withoutAveraging() : whole;
+        return without.contains(Part.MAD_FC) ? whole.withoutMotion() : whole;
+    }
+
+    private static double scale(double guidance) {
+        if (!Double.isFinite(guidance) || guidance < 1) {
+            throw new UsageException("a guidance scale of %s; give 1 (the prompt alone) or more", guidance);
+        }
+        return guidance;
+    }
+
+    private static void belongs(boolean given, String option, Method chosen, Method... owners) {
+        if (given && !List.of(owners).contains(chosen)) {
+            throw new UsageException(
+                    "%s belongs to %s, and the method is %s%n  fix    leave it out, or add --method %s",
+                    option, String.join(" and ", List.of(owners).stream().map(Method::typed).toList()), chosen.typed(),
+                    owners[0].typed());
+        }
+    }
+
+    /// @param clip the video
+    /// @param read turns the name of a mask file into its frames
+    MaskSource mask(Frames clip, Function<Path, Frames> read) {
+        if (mask.isPresent() && box.isPresent()) {
+            throw new UsageException("--mask and --box both say where the edit may act; give one of them");
+        }
+        if (found.isPresent() && (mask.isPresent() || box.isPresent())) {
+            throw new UsageException("--mask-from looks for a place that --mask or --box already names; leave it out");
+        }
+        if (protect && mask.isEmpty() && box.isEmpty()) {
+            throw new UsageException("--protect says what a mask means, and there is none; add --mask or --box");
+        }
+        if (edge.isPresent() && !(edge.get() >= 0)) {
+            throw new UsageException("an edge of %s; give 0 (no fading) or more", edge.get());
+        }
+        if (mask.isPresent()) {
+            return new MaskSource.Drawn(PixelMask.of(read.apply(mask.get()), protect), edge(2));
+        }
+        if (box.isPresent()) {
+            var b = box.get();
+            return new MaskSource.Drawn(PixelMask.box(b.left(), b.top(), b.width(), b.height(), clip.width(),
+                    clip.height(), protect), edge(2));
+        }
+        return switch (found.orElse(byMethod())) {
+            case NONE -> new MaskSource.Everywhere();
+            case VELOCITY -> new MaskSource.VelocityDifference(VelocityMask.defaults(), edge(2));
+            case ATTENTION -> new MaskSource.Attention(edge(0.25), Optional.empty(), Optional.empty());
+        };
+    }
+
+    private SoftEdge edge(double usual) {
+        return new SoftEdge(edge.orElse(usual), SoftEdge.published().floor());
+    }
+
+    private Found byMethod() {
+        return switch (method.orElse(Method.FLOWEDIT)) {
+            case RANDOM, SDEDIT -> Found.NONE;
+            case FLOWEDIT -> Found.VELOCITY;
+            case FLOWDIRECTOR_V1, FLOWDIRECTOR -> Found.ATTENTION;
+        };
+    }
+}

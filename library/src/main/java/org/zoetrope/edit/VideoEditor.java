@@ -1,0 +1,261 @@
+package org.zoetrope.edit;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.zoetrope.diffusion.FlowForm;
+import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.media.Frames;
+import org.zoetrope.pipeline.Estimate;
+import org.zoetrope.pipeline.Latents;
+import org.zoetrope.pipeline.NetworkCall;
+import org.zoetrope.pipeline.Progress;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.Recipe;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
+
+/// Edits clips with a model.
+///
+/// ```java
+/// try (var model = VideoModel.open(Path.of("models/mini"))) {
+///     var editor = new VideoEditor(model);
+///     var edit = editor.prepare(clip, EditRequest.of("a red circle moves right", "a blue square moves right"));
+///     var video = editor.finish(editor.run(edit, ProgressListener.none()), clip, ProgressListener.none());
+/// }
+/// ```
+///
+/// An edit is: words to text features, the clip to latents, the method and the network in turns, latents to frames, and
+/// the frames back to the size, length and rate of the clip.
+public final class VideoEditor {
+    private static final int MOST_STEPS = 1000;
+    private static final int MOST_FRAMES = 1000;
+    private static final long EXACT_IN_JSON = 1L << 53;
+
+    private final VideoModel model;
+
+    public VideoEditor(VideoModel model) {
+        this.model = model;
+    }
+
+    /// A request that the model has accepted, and what it takes.
+    ///
+    /// @param source      the clip
+    /// @param fit         how it is brought to the model
+    /// @param recipe      every open choice made; evaluations as expected
+    /// @param windows     in how many parts the clip is looked at
+    /// @param evaluations of the network for the edit
+    /// @param forMask     evaluations for finding the mask
+    /// @param estimate    what one evaluation takes, and one decoding; there are two decodings
+    /// @param notices     what the user should know although it is no reason to refuse
+    public record Prepared(Frames source, EditRequest request, ClipFit fit, EditRecipe recipe, Windows windows,
+            long evaluations, long forMask, Estimate estimate, List<String> notices) {
+        public Prepared {
+            notices = List.copyOf(notices);
+        }
+
+        /// Floating-point operations of the whole edit.
+        public double flops() {
+            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask)
+                    + 2 * estimate.decodeFlops();
+        }
+    }
+
+    // ---------------------------------------------------------------- before the run
+
+    /// Checks a request as a whole.
+    ///
+    /// @throws RequestException with every reason why the model cannot do this
+    public Prepared prepare(Frames source, EditRequest request) {
+        var problems = new ArrayList<String>();
+        var notices = new ArrayList<String>();
+        var defaults = model.defaults();
+        int steps = request.steps().orElse(defaults.steps());
+        if (model.folder().has("text_encoder") && model.folder().has("tokenizer")) {
+            checkPrompt("source prompt", request.from(), problems, notices);
+            checkPrompt("target prompt", request.to(), problems, notices);
+        } else {
+            problems.add("this folder has no text encoder with a tokenizer, so it cannot read prompts");
+        }
+        if (steps < 1 || steps > MOST_STEPS) {
+            problems.add("%d steps; give 1 to %d".formatted(steps, MOST_STEPS));
+        } else {
+            try {
+                FlowForm.of(model.sampler(), steps);
+            } catch (SamplingException e) {
+                problems.add("%d steps: %s".formatted(steps, e.getMessage()));
+            }
+        }
+        if (model.geometry().takesImage()) {
+            problems.add("this model animates a picture; open a text-to-video model");
+        }
+        if (source.count() > MOST_FRAMES) {
+            problems.add("%d frames; an edit takes at most %d: cut the video into parts".formatted(source.count(),
+                    MOST_FRAMES));
+        }
+        if (request.mask() instanceof MaskSource.Drawn(var pixels, _)) {
+            problems.addAll(pixels.misfits(source));
+        }
+        Optional<ClipFit> fit = Optional.empty();
+        try {
+            fit = Optional.of(ClipFit.of(source, model.geometry(), defaults, request.size()));
+        } catch (RequestException e) {
+            problems.addAll(e.problems());
+        }
+        if (!problems.isEmpty()) {
+            throw new RequestException(model.name() + " cannot edit this", problems);
+        }
+        notices.addAll(fit.orElseThrow().changes());
+        if (request.from().strip().equals(request.to().strip())) {
+            notices.add("both prompts are the same: at equal guidance scales the clip comes back, at others it is led "
+                    + "away from the negative prompt");
+        }
+        return prepared(source, request, fit.orElseThrow(), steps, notices);
+    }
+
+    private Prepared prepared(Frames source, EditRequest request, ClipFit fit, int steps, List<String> notices) {
+        var windows = ClipFit.windows(fit.frames(), model.geometry(), model.defaults());
+        var evaluations = request.editor().evaluations(steps, windows.count());
+        var forMask = request.mask() instanceof MaskSource.VelocityDifference(var how, _)
+                ? how.evaluations(windows.count()) : 0;
+        var recipe = new EditRecipe(Recipe.VERSION, model.name(), request.from(), request.to(),
+                request.negativePrompt(), request.editor().toString(), request.mask().toString(),
+                request.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)), steps, fit.width(),
+                fit.height(), fit.frames(), source.width(), source.height(), source.count(), source.fps(),
+                model.samplerName(), model.dtype().name().toLowerCase(Locale.ROOT), request.composite(),
+                evaluations + forMask);
+        var seen = Math.min(fit.frames(), model.defaults().frames());
+        var one = model.estimate(Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1)
+                .guidance(1).seed(0));
+        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, one, notices);
+    }
+
+    private void checkPrompt(String what, String words, List<String> problems, List<String> notices) {
+        if (words.isBlank()) {
+            problems.add("the %s is empty; say what the clip %s".formatted(what,
+                    what.startsWith("source") ? "shows" : "should show"));
+            return;
+        }
+        var dropped = model.tokens(words).dropped();
+        if (!dropped.isEmpty()) {
+            notices.add("the %s is longer than the model reads; it does not read the last words: %s".formatted(what,
+                    String.join(" ", dropped)));
+        }
+    }
+
+    // ---------------------------------------------------------------- from the clip to latents
+
+    /// The long part: from the clip and the words to the latents of the edit.
+    ///
+    /// @throws org.zoetrope.pipeline.CancelledException if the listener or an interrupt asked to stop
+    /// @throws SamplingException at the first step that is not finite
+    public EditedLatents run(Prepared edit, ProgressListener listener) {
+        edit.notices().forEach(notice -> listener.on(new Progress.Notice(notice)));
+        var request = edit.request();
+        return Torch.withoutGradients(() -> Scope.run(() -> {
+            var features = model.features(List.of(request.from(), request.to(), request.negativePrompt()), listener);
+            var source = model.latents(edit.fit().there(edit.source()), listener);
+            return model.withNetwork(listener, network -> edited(edit, network, features, source, listener));
+        }));
+    }
+
+    private EditedLatents edited(Prepared edit, NetworkCall network, List<Tensor> features, Tensor source,
+            ProgressListener listener) {
+        var recipe = edit.recipe();
+        var form = FlowForm.of(model.sampler(), recipe.steps());
+        var done = new AtomicInteger();
+        var steps = edit.request().editor().stepsTaken(recipe.steps());
+        listener.on(new Progress.Denoising(0, steps, source));
+        var counter = new EvaluationCounter();
+        var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
+                branch(form, network, features.get(1)), branch(form, network, features.get(2)), edit.windows(),
+                EditMask.everywhere(), Draws.of(recipe.seed()), counter,
+                (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
+        var mask = mask(edit, task);
+        mask.inside().filter(_ -> !(mask instanceof AttentionMask)).ifPresent(inside -> listener
+                .on(new Progress.Notice(inside.area() == 0 ? "the mask is empty: nothing will change"
+                        : String.format(Locale.ROOT, "the edit may act on %.0f %% of the clip", 100 * inside.area()))));
+        var edited = edit.request().editor().edit(task.withMask(mask));
+        return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
+                mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+    }
+
+    private static Branch branch(FlowForm form, NetworkCall network, Tensor features) {
+        return (x, step, pass) -> form.velocity((z, own) -> network.predict(z, own, features, pass)).predict(x, step);
+    }
+
+    private EditMask mask(Prepared edit, EditTask task) {
+        var recipe = edit.recipe();
+        return switch (edit.request().mask()) {
+            case MaskSource.Everywhere() -> EditMask.everywhere();
+            case MaskSource.Drawn(var pixels, var edge) ->
+                EditMask.fixed(pixels.latent(edit.fit(), model.geometry()), edge);
+            case MaskSource.VelocityDifference(var how, var edge) -> EditMask.fixed(how.find(task), edge);
+            case MaskSource.Attention(var edge, var source, var target) -> {
+                var differing = Phrases.differing(recipe.from(), recipe.to());
+                var g = model.geometry();
+                yield new AttentionMask(watchedBlocks(), columns(source.orElse(differing.source()), recipe.from()),
+                        columns(target.orElse(differing.target()), recipe.to()),
+                        new AttentionMask.TokenGrid(g.patch(), g.patchFrames()), edge, task.source().shape());
+            }
+        };
+    }
+
+    /// Block 18 of 30 in cross-attention networks, as published; the middle third of joint ones.
+    private Set<Integer> watchedBlocks() {
+        var blocks = model.geometry().blocks();
+        return model.geometry().joint()
+                ? IntStream.range(blocks / 3, Math.max(blocks / 3 + 1, 2 * blocks / 3)).boxed().collect(Collectors.toSet())
+                : Set.of(Math.min(blocks - 1, (int) Math.round(0.6 * blocks)));
+    }
+
+    /// The places of a phrase's tokens among those of a prompt.
+    private int[] columns(String phrase, String prompt) {
+        var words = model.tokens(phrase);
+        var end = phrase.isBlank() ? 0 : Math.max(0, words.length() - 1); // the end token is not the phrase's
+        return Phrases.find(Arrays.copyOf(words.ids(), end), model.tokens(prompt).ids());
+    }
+
+    // ---------------------------------------------------------------- from latents to the clip
+
+    /// The second part: from the latents to the edited clip.
+    ///
+    /// @param source the clip the edit was made from
+    /// @throws RequestException if it is another clip, or another model made the latents
+    public EditedVideo finish(EditedLatents latents, Frames source, ProgressListener listener) {
+        var recipe = latents.recipe();
+        if (source.width() != recipe.sourceWidth() || source.height() != recipe.sourceHeight()
+                || source.count() != recipe.sourceFrames()) {
+            throw new RequestException("this is not the clip that was edited", List.of(
+                    "%d frames of %d x %d were edited, these are %d of %d x %d".formatted(recipe.sourceFrames(),
+                            recipe.sourceWidth(), recipe.sourceHeight(), source.count(), source.width(),
+                            source.height())));
+        }
+        var fit = new ClipFit(recipe.width(), recipe.height(), recipe.frames(), List.of());
+        var edited = fit.back(decoded(latents.edited(), latents, listener), source);
+        var codec = fit.back(decoded(latents.source(), latents, listener), source);
+        var frames = recipe.composite() && latents.inside().isPresent() ? Composite.of(edited, codec, source,
+                latents.inside().get(), model.geometry(), model.geometry().padding(recipe.frames())) : edited;
+        return new EditedVideo(frames, codec, recipe, latents.notices());
+    }
+
+    private Frames decoded(Tensor values, EditedLatents latents, ProgressListener listener) {
+        return Scope.run(() -> {
+            var padding = model.geometry().padding(latents.recipe().frames());
+            var kept = values.narrow(1, padding, values.size(1) - padding).contiguous();
+            return model.decode(new Latents(kept, latents.recipe().decoding(), List.of()), listener).frames();
+        });
+    }
+}

@@ -1,0 +1,248 @@
+package org.zoetrope.edit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.zoetrope.media.Frames;
+import org.zoetrope.pipeline.Progress;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.TinyModels;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.weights.SafetensorsWriter;
+import org.zoetrope.weights.WeightsException;
+
+/// Whole edits with a model of random weights: what must hold whatever a model has learned.
+class VideoEditorTest {
+    private static final EditRequest SQUARE = EditRequest.of("a red circle moves", "a blue square moves").steps(3)
+            .seed(7).editor(new FlowEdit(1, 0, 1, 2, 6));
+
+    @TempDir static Path folder;
+    static VideoModel model;
+
+    private Scope scope;
+
+    @BeforeAll
+    static void openModel() throws IOException {
+        model = VideoModel.open(TinyModels.textToVideo(folder.resolve("t2v")));
+    }
+
+    @AfterAll
+    static void closeModel() {
+        model.close();
+    }
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    private static Frames clip(int frames, int width, int height, double fps) {
+        return Frames.paint(width, height, fps, frames, (f, x, y) -> (x + f) * 5 % 256 << 16 | y * 7 % 256 << 8 | x * y % 256);
+    }
+
+    private static EditedVideo edit(VideoModel opened, Frames clip, EditRequest request) {
+        var editor = new VideoEditor(opened);
+        return editor.finish(editor.run(editor.prepare(clip, request), ProgressListener.none()), clip,
+                ProgressListener.none());
+    }
+
+    private static List<List<Byte>> pixels(Frames clip) {
+        return clip.images().stream().map(image -> {
+            var bytes = new ArrayList<Byte>();
+            for (var b : image) {
+                bytes.add(b);
+            }
+            return (List<Byte>) bytes;
+        }).toList();
+    }
+
+    // ---------------------------------------------------------------- what an edit keeps
+
+    @ParameterizedTest
+    @CsvSource({"9, 32, 32, 8", "6, 50, 34, 12.5", "1, 31, 33, 1", "12, 20, 45, 25"})
+    void theEditHasTheSizeTheLengthAndTheRateOfTheClip(int frames, int width, int height, double fps) {
+        var edited = edit(model, clip(frames, width, height, fps), SQUARE).frames();
+        assertThat(edited.width()).isEqualTo(width);
+        assertThat(edited.height()).isEqualTo(height);
+        assertThat(edited.count()).isEqualTo(frames);
+        assertThat(edited.fps()).isEqualTo(fps);
+    }
+
+    @Test
+    void whatWasDoneToTheClipIsSaid() {
+        var prepared = new VideoEditor(model).prepare(clip(18, 50, 34, 24), SQUARE);
+        assertThat(prepared.notices()).anyMatch(n -> n.contains("50 x 34 is edited at 48 x 32 and scaled back"))
+                .anyMatch(n -> n.contains("last frame is repeated 3 times to make 21 frames"))
+                .anyMatch(n -> n.contains("in 3 windows")).anyMatch(n -> n.contains("24 frames per second"));
+        assertThat(new VideoEditor(model).prepare(clip(9, 32, 32, 8), SQUARE).notices()).isEmpty();
+    }
+
+    @Test
+    void equalPromptsAtEqualScalesReturnTheCodecsClip() {
+        var same = EditRequest.of("a red circle", "a red circle").steps(3).seed(7).mask(new MaskSource.Everywhere())
+                .editor(new FlowEdit(1, 0, 2, 4, 4));
+        var clip = clip(9, 32, 32, 8);
+        var edited = edit(model, clip, same);
+        assertThat(pixels(edited.frames())).isEqualTo(pixels(edited.codec()));
+        assertThat(edited.notices()).anyMatch(n -> n.contains("both prompts are the same"));
+    }
+
+    /// With the autoencoder's loss given back, a mask without a single pixel returns the very clip.
+    @Test
+    void anEmptyMaskReturnsTheClipBitForBit() {
+        var clip = clip(6, 50, 34, 8);
+        var nothing = PixelMask.of(Frames.paint(50, 34, 1, 1, (_, _, _) -> 0), false);
+        var request = SQUARE.mask(new MaskSource.Drawn(nothing, SoftEdge.published()));
+        assertThat(pixels(edit(model, clip, request).frames())).isEqualTo(pixels(clip));
+        var everything = new PixelMask(50, 34, true, List.of(allTrue(50 * 34)));
+        assertThat(pixels(edit(model, clip, SQUARE.mask(new MaskSource.Drawn(everything, SoftEdge.hard()))).frames()))
+                .isEqualTo(pixels(clip));
+        assertThat(pixels(edit(model, clip, request.composite(false)).frames())).isNotEqualTo(pixels(clip));
+    }
+
+    private static boolean[] allTrue(int count) {
+        var all = new boolean[count];
+        Arrays.fill(all, true);
+        return all;
+    }
+
+    // ---------------------------------------------------------------- methods and masks
+
+    static Stream<EditRequest> ways() {
+        var box = new MaskSource.Drawn(PixelMask.box(4, 4, 10, 10, 32, 32, false), SoftEdge.hard());
+        return Stream.of(SQUARE, SQUARE.mask(new MaskSource.Everywhere()), SQUARE.mask(box),
+                SQUARE.mask(MaskSource.attention()), SQUARE.editor(new RandomStart(6)).mask(new MaskSource.Everywhere()),
+                SQUARE.editor(new Sdedit(0.6, 6)).mask(box),
+                SQUARE.editor(FlowDirectorV1.defaults()).mask(MaskSource.attention()),
+                SQUARE.editor(FlowDirectorV2.defaults()).mask(MaskSource.attention()));
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void everyWayCountsWhatItSaidBeforehand(EditRequest request) {
+        var editor = new VideoEditor(model);
+        for (var frames : List.of(9, 17)) {
+            var prepared = editor.prepare(clip(frames, 32, 32, 8), request);
+            var steps = new ArrayList<Integer>();
+            var latents = editor.run(prepared, progress -> {
+                if (progress instanceof Progress.Denoising(var done, var all, _)) {
+                    steps.add(all - done);
+                }
+            });
+            assertThat(latents.recipe().evaluations()).isEqualTo(prepared.evaluations() + prepared.forMask());
+            assertThat(steps).last().isEqualTo(0);
+            assertThat(latents.edited().minus(latents.source()).abs().max().item()).isPositive();
+        }
+    }
+
+    @Test
+    void aSeedFixesTheEdit() {
+        var clip = clip(9, 32, 32, 8);
+        var once = pixels(edit(model, clip, SQUARE).frames());
+        assertThat(pixels(edit(model, clip, SQUARE).frames())).isEqualTo(once);
+        assertThat(pixels(edit(model, clip, SQUARE.seed(8)).frames())).isNotEqualTo(once);
+    }
+
+    /// CogVideoX1.5 joins latent frames in pairs: an odd number gets one in front, which is no part of the clip.
+    @Test
+    void aModelOfPairedFramesEditsAsWell() throws IOException {
+        try (var paired = VideoModel.open(TinyModels.pairedTextToVideo(folder.resolve("paired")))) {
+            var edited = edit(paired, clip(9, 32, 32, 8), SQUARE.mask(MaskSource.attention()));
+            assertThat(edited.frames().count()).isEqualTo(9);
+        }
+    }
+
+    /// Wan looks at words by cross-attention and reads them through another encoder: only the parts of its model differ.
+    @ParameterizedTest
+    @MethodSource("ways")
+    void wanEditsAsWell(EditRequest request) throws IOException {
+        try (var wan = VideoModel.open(TinyModels.wanTextToVideo(folder.resolve("wan")))) {
+            var clip = clip(9, 32, 32, 16);
+            var editor = new VideoEditor(wan);
+            var prepared = editor.prepare(clip, request);
+            var latents = editor.run(prepared, ProgressListener.none());
+            assertThat(latents.recipe().evaluations()).isEqualTo(prepared.evaluations() + prepared.forMask());
+            assertThat(editor.finish(latents, clip, ProgressListener.none()).frames().count()).isEqualTo(9);
+        }
+    }
+
+    // ---------------------------------------------------------------- latents
+
+    @Test
+    void aSavedEditIsDecodedLater() {
+        var editor = new VideoEditor(model);
+        var clip = clip(9, 32, 32, 8);
+        var latents = editor.run(editor.prepare(clip, SQUARE), ProgressListener.none());
+        var file = folder.resolve("edit.safetensors");
+        latents.save(file);
+        var loaded = EditedLatents.load(file);
+        assertThat(loaded.recipe()).isEqualTo(latents.recipe());
+        assertThat(loaded.inside()).isEqualTo(latents.inside());
+        assertThat(pixels(editor.finish(loaded, clip, ProgressListener.none()).frames()))
+                .isEqualTo(pixels(editor.finish(latents, clip, ProgressListener.none()).frames()));
+        assertThatThrownBy(() -> editor.finish(loaded, clip(5, 32, 32, 8), ProgressListener.none()))
+                .isInstanceOf(RequestException.class).hasMessageContaining("9 frames of 32 x 32 were edited");
+        var other = folder.resolve("other.safetensors");
+        SafetensorsWriter.write(other, Map.of("x", loaded.source()), Map.of());
+        assertThatThrownBy(() -> EditedLatents.load(other)).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("does not hold an edit");
+    }
+
+    // ---------------------------------------------------------------- doors
+
+    @Test
+    void everyMistakeIsInOneMessage() {
+        var mask = new MaskSource.Drawn(PixelMask.box(0, 0, 4, 4, 16, 16, false), SoftEdge.hard());
+        var request = new EditRequest("", "a square", "", FlowEdit.defaults(), mask, Optional.of(0), Optional.empty(),
+                Optional.of(new ClipFit.Size(33, 32)), true);
+        assertThatThrownBy(() -> new VideoEditor(model).prepare(clip(9, 32, 32, 8), request))
+                .isInstanceOf(RequestException.class).hasMessageContaining("source prompt is empty")
+                .hasMessageContaining("0 steps").hasMessageContaining("the mask has 16 x 16 pixels, the video 32 x 32")
+                .hasMessageContaining("multiples of 16");
+    }
+
+    @Test
+    void aMaskOfAnotherLengthIsRefused() {
+        var mask = new MaskSource.Drawn(PixelMask.of(clip(4, 32, 32, 8), false), SoftEdge.hard());
+        assertThatThrownBy(() -> new VideoEditor(model).prepare(clip(9, 32, 32, 8), SQUARE.mask(mask)))
+                .hasMessageContaining("the mask has 4 frames, the video 9");
+    }
+
+    @Test
+    void aModelThatAnimatesPicturesIsRefused() throws IOException {
+        try (var animator = VideoModel.open(TinyModels.imageToVideo(folder.resolve("i2v")))) {
+            assertThatThrownBy(() -> new VideoEditor(animator).prepare(clip(9, 32, 32, 8), SQUARE))
+                    .isInstanceOf(RequestException.class).hasMessageContaining("text-to-video");
+        }
+    }
+
+    @Test
+    void aClipOfTooManyFramesIsRefused() {
+        assertThatThrownBy(() -> new VideoEditor(model).prepare(clip(1001, 16, 16, 8), SQUARE))
+                .hasMessageContaining("at most 1000");
+    }
+}
