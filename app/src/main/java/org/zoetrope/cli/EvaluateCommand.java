@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.zoetrope.eval.EvaluationReport;
@@ -30,10 +31,13 @@ import picocli.CommandLine.ParentCommand;
         description = {
                 "Generate clips for drawn prompts and judge whether they show what the words say.",
                 "The judge is classical image analysis (colours, outlines, tracks) and knows nothing of the model. "
-                        + "Unseen prompts name combinations of colour, shape and motion that training never showed."},
+                        + "Unseen prompts name combinations of colour, shape and motion that training never showed.",
+                "With --edits, edit generated clips instead, by every method, and measure what came of each: the right "
+                        + "answer is known, since the edited scene can be drawn."},
         footer = {"",
                 "Examples:",
                 "  zoetrope evaluate mini",
+                "  zoetrope evaluate mini --edits 60 --rows flowedit,default",
                 "  zoetrope evaluate runs/mini/model --prompts 20 --out runs/judged"})
 final class EvaluateCommand implements Callable<Integer> {
     private static final int SHOWN = 24;
@@ -54,6 +58,12 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
             description = "Of prompts and clips (default: 1).")
     private long seed;
+    @Option(names = "--edits", paramLabel = "N",
+            description = "Edit N clips by every method instead of generating; writes edits.md, edits.json and sheets.")
+    private Optional<Integer> edits;
+    @Option(names = "--rows", paramLabel = "NAME", split = ",",
+            description = "With --edits: only these rows of the table.")
+    private List<String> rows = new ArrayList<>();
     @Mixin private RequestOptions request;
     @Mixin private ModelOptions options;
     @ParentCommand private Zoetrope zoetrope;
@@ -62,6 +72,12 @@ final class EvaluateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         if (prompts < 1) {
             throw new UsageException("%d prompts; give 1 or more", prompts);
+        }
+        if (edits.isPresent()) {
+            return examineEdits(edits.get());
+        }
+        if (!rows.isEmpty()) {
+            throw new UsageException("--rows names rows of the table of edits; add --edits 60");
         }
         var cases = cases();
         try (var opened = options.open(Installation.find(), model)) {
@@ -75,6 +91,30 @@ final class EvaluateCommand implements Callable<Integer> {
             new EvaluationReport(report.entries().subList(0, shown)).writeSheet(clips.subList(0, shown),
                     ContactSheet.Layout.defaults(), out.resolve("sheet.png"));
             zoetrope.terminal().result("%s%nwrote %s, report.json and sheet.png", table, out.resolve("report.md"));
+        }
+        return 0;
+    }
+
+    private int examineEdits(int count) throws IOException {
+        if (count < 1) {
+            throw new UsageException("%d edits; give 1 or more", count);
+        }
+        var asked = request.on(Request.of(""));
+        if (asked.width().isPresent() || asked.frames().isPresent() || asked.guidance().isPresent()) {
+            throw new UsageException("edits are examined at the model's size and length and the methods' own guidance; "
+                    + "leave out --size, --frames and --guidance");
+        }
+        try (var opened = options.open(Installation.find(), model);
+                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
+            Files.createDirectories(out);
+            var steps = asked.steps().orElse(opened.defaults().steps());
+            var report = new EditExam(opened, count, seed, steps, stages).run(rows, out);
+            var table = String.format(Locale.ROOT, "%s, %d edits, %d steps, seed %d, %s, zoetrope %s%n%n%s",
+                    opened.name(), count, steps, seed, options.decision(opened), Recipe.VERSION, report.markdown());
+            Files.writeString(out.resolve("edits.md"), table);
+            stages.close();
+            zoetrope.terminal().result("%s%nwrote %s, edits.json and a sheet for each row", table,
+                    out.resolve("edits.md"));
         }
         return 0;
     }

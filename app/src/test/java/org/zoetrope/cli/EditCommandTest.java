@@ -181,4 +181,19 @@ class EditCommandTest {
         type("edit", clip, "-m", model, "--to", "a square").fails(2, "--from");
         edit(clip, "--from", "").fails(2, "source prompt is empty");
     }
+
+    // ---------------------------------------------------------------- evaluate --edits
+
+    @Test
+    void editsAreExaminedInOneTable() throws IOException {
+        var out = folder.resolve("exam");
+        var typed = type("evaluate", model, "--edits", 2, "--steps", 2, "--rows", "flowedit,default", "--out", out)
+                .succeeds();
+        assertThat(typed.out()).contains("| flowedit | 2 |").contains("| default | 2 |").contains("kept PSNR");
+        assertThat(out.resolve("edits.json")).isNotEmptyFile();
+        assertThat(out.resolve("edits-default.png")).isNotEmptyFile();
+        type("evaluate", model, "--edits", 2, "--rows", "magic").fails(2, "magic", "flowdirector-no-dag");
+        type("evaluate", model, "--rows", "default").fails(2, "--edits");
+        type("evaluate", model, "--edits", 0).fails(2, "give 1 or more");
+    }
 }

@@ -1,0 +1,147 @@
+package org.zoetrope.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.zoetrope.edit.EditRequest;
+import org.zoetrope.edit.Editor;
+import org.zoetrope.edit.FlowDirectorV1;
+import org.zoetrope.edit.FlowDirectorV2;
+import org.zoetrope.edit.FlowEdit;
+import org.zoetrope.edit.MaskSource;
+import org.zoetrope.edit.RandomStart;
+import org.zoetrope.edit.Sdedit;
+import org.zoetrope.edit.VideoEditor;
+import org.zoetrope.eval.EditReport;
+import org.zoetrope.eval.EditScore;
+import org.zoetrope.media.ContactSheet;
+import org.zoetrope.media.Frames;
+import org.zoetrope.pipeline.CancelledException;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.scenes.EditCase;
+import org.zoetrope.scenes.EditCases;
+import org.zoetrope.scenes.EditKind;
+import org.zoetrope.tensor.Scope;
+
+/// Every method of editing on the same edits with known answers.
+final class EditExam {
+    private static final double SOURCE_SCALE = 1.5;
+    private static final double TARGET_SCALE = 5;
+
+    /// A method with the mask it is asked to keep.
+    record Way(String name, Editor editor, MaskSource mask) {}
+
+    /// An edit, what came of it, and how good that is.
+    private record Done(EditScore score, Frames source, Frames edited) {
+        boolean succeeded() {
+            return score.verdict().allCorrect();
+        }
+
+        List<String> captions() {
+            return List.of(score.edit().from().text(), String.format(Locale.ROOT, "%s: %s, %.1f dB kept",
+                    score.edit().to().text(), succeeded() ? "all correct" : "not all correct", score.kept()));
+        }
+    }
+
+    private final VideoModel model;
+    private final List<EditCase> cases;
+    private final long seed;
+    private final int steps;
+    private final Stages stages;
+
+    EditExam(VideoModel model, int edits, long seed, int steps, Stages stages) {
+        this.model = model;
+        cases = EditCases.draw(seed, edits);
+        this.seed = seed;
+        this.steps = steps;
+        this.stages = stages;
+    }
+
+    /// The rows of the table: the baselines, the published methods, each part of FlowDirector left out in turn, and the
+    /// default of `edit` with and without its mask.
+    private static List<Way> ways() {
+        var everywhere = new MaskSource.Everywhere();
+        var velocity = MaskSource.velocityDifference();
+        var attention = MaskSource.attention();
+        var flowEdit = new FlowEdit(0.8, 0, 1, SOURCE_SCALE, TARGET_SCALE);
+        var director = FlowDirectorV2.defaults().scales(SOURCE_SCALE, TARGET_SCALE);
+        return List.of(
+                new Way("random", new RandomStart(TARGET_SCALE), everywhere),
+                new Way("sdedit-0.4", new Sdedit(0.4, TARGET_SCALE), everywhere),
+                new Way("sdedit-0.6", new Sdedit(0.6, TARGET_SCALE), everywhere),
+                new Way("sdedit-0.8", new Sdedit(0.8, TARGET_SCALE), everywhere),
+                new Way("flowedit", flowEdit, everywhere),
+                new Way("flowdirector-v1", new FlowDirectorV1(0.8, 4, SOURCE_SCALE, TARGET_SCALE), attention),
+                new Way("flowdirector", director, attention),
+                new Way("flowdirector-no-mask", director, everywhere),
+                new Way("flowdirector-no-da-fc", director.withoutDirection(), attention),
+                new Way("flowdirector-no-dag", director.withoutAveraging(), attention),
+                new Way("flowdirector-no-mad-fc", director.withoutMotion(), attention),
+                new Way("flowdirector-velocity", director, velocity),
+                new Way("default", flowEdit, velocity));
+    }
+
+    /// Runs the named rows, or all of them.
+    ///
+    /// @param sheets where each row leaves a sheet: source above edit, the first that succeeded and the first that
+    ///               failed of each kind
+    EditReport run(List<String> named, Path sheets) throws IOException {
+        var names = ways().stream().map(Way::name).toList();
+        var unknown = named.stream().filter(name -> !names.contains(name)).toList();
+        if (!unknown.isEmpty()) {
+            throw new UsageException("no method %s in the table; it has %s", unknown, String.join(", ", names));
+        }
+        var chosen = ways().stream().filter(way -> named.isEmpty() || named.contains(way.name())).toList();
+        var all = (long) chosen.size() * cases.size();
+        var rows = new ArrayList<EditReport.Row>();
+        stages.count("edit", 0, all, "edits");
+        for (var way : chosen) {
+            rows.add(row(way, (long) rows.size() * cases.size(), all, sheets));
+            // After every row, so that a long examination that is stopped leaves what it has.
+            Files.writeString(sheets.resolve("edits.md"), new EditReport(rows).markdown());
+            Files.writeString(sheets.resolve("edits.json"), new EditReport(rows).json());
+        }
+        return new EditReport(rows);
+    }
+
+    private EditReport.Row row(Way way, long before, long all, Path sheets) {
+        var editor = new VideoEditor(model);
+        var done = new ArrayList<Done>();
+        var evaluations = 0L;
+        var start = System.nanoTime();
+        for (var edit : cases) {
+            if (stages.isCancelled()) {
+                throw new CancelledException("after %d of %d edits".formatted(before + done.size(), all));
+            }
+            var d = model.defaults();
+            var source = edit.source().render(d.frames(), Math.min(d.width(), d.height()), d.fps());
+            // Case i is edited with the seed + i, so that any one can be edited again alone.
+            var request = EditRequest.of(edit.from().text(), edit.to().text()).editor(way.editor()).mask(way.mask())
+                    .steps(steps).seed(seed + done.size());
+            var result = Scope.run(() -> editor.finish(editor.run(editor.prepare(source, request),
+                    ProgressListener.none()), source, ProgressListener.none()));
+            evaluations += result.recipe().evaluations();
+            done.add(new Done(EditScore.of(edit, source, result.frames(), result.codec()), source, result.frames()));
+            stages.count("edit", before + done.size(), all, "edits");
+        }
+        var seconds = (System.nanoTime() - start) / 1e9;
+        show(done, sheets.resolve("edits-" + way.name() + ".png"));
+        return new EditReport.Row(way.name(), done.stream().map(Done::score).toList(),
+                (double) evaluations / cases.size(), seconds / cases.size());
+    }
+
+    private static void show(List<Done> edits, Path sheet) {
+        var shown = Stream.of(true, false).flatMap(succeeded -> Arrays.stream(EditKind.values()).flatMap(kind -> edits
+                .stream().filter(done -> done.succeeded() == succeeded && done.score().edit().kind() == kind).limit(1)))
+                .toList();
+        ContactSheet.write(shown.stream().flatMap(done -> Stream.of(done.source(), done.edited())).toList(),
+                shown.stream().flatMap(done -> done.captions().stream()).toList(), ContactSheet.Layout.defaults(),
+                sheet);
+    }
+}
