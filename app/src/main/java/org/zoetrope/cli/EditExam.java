@@ -31,9 +31,6 @@ import org.zoetrope.tensor.Scope;
 
 /// Every method of editing on the same edits with known answers.
 final class EditExam {
-    private static final double SOURCE_SCALE = 1.5;
-    private static final double TARGET_SCALE = 5;
-
     /// A method with the mask it is asked to keep.
     record Way(String name, Editor editor, MaskSource mask) {}
 
@@ -69,22 +66,26 @@ final class EditExam {
         var everywhere = new MaskSource.Everywhere();
         var velocity = MaskSource.velocityDifference();
         var attention = MaskSource.attention();
-        var flowEdit = new FlowEdit(0.8, 0, 1, SOURCE_SCALE, TARGET_SCALE);
-        var director = FlowDirectorV2.defaults().scales(SOURCE_SCALE, TARGET_SCALE);
+        var usual = EditRequest.of("", "");
+        var flowEdit = FlowEdit.usual();
+        double source = flowEdit.sourceScale(), target = flowEdit.targetScale();
+        var director = FlowDirectorV2.defaults().scales(source, target);
+        var directorAsCoded = FlowDirectorV1.defaults();
         return List.of(
-                new Way("random", new RandomStart(TARGET_SCALE), everywhere),
-                new Way("sdedit-0.4", new Sdedit(0.4, TARGET_SCALE), everywhere),
-                new Way("sdedit-0.6", new Sdedit(0.6, TARGET_SCALE), everywhere),
-                new Way("sdedit-0.8", new Sdedit(0.8, TARGET_SCALE), everywhere),
+                new Way("random", new RandomStart(target), everywhere),
+                new Way("sdedit-0.4", new Sdedit(0.4, target), everywhere),
+                new Way("sdedit-0.6", new Sdedit(0.6, target), everywhere),
+                new Way("sdedit-0.8", new Sdedit(0.8, target), everywhere),
                 new Way("flowedit", flowEdit, everywhere),
-                new Way("flowdirector-v1", new FlowDirectorV1(0.8, 4, SOURCE_SCALE, TARGET_SCALE), attention),
+                new Way("flowdirector-v1", new FlowDirectorV1(directorAsCoded.nMax(), directorAsCoded.draws(), source,
+                        target), attention),
                 new Way("flowdirector", director, attention),
                 new Way("flowdirector-no-mask", director, everywhere),
                 new Way("flowdirector-no-da-fc", director.withoutDirection(), attention),
                 new Way("flowdirector-no-dag", director.withoutAveraging(), attention),
                 new Way("flowdirector-no-mad-fc", director.withoutMotion(), attention),
                 new Way("flowdirector-velocity", director, velocity),
-                new Way("default", flowEdit, velocity));
+                new Way("default", usual.editor(), usual.mask()));
     }
 
     /// Runs the named rows, or all of them.

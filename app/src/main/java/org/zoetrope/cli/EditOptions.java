@@ -149,18 +149,26 @@ final class EditOptions {
         belongs(nMin.isPresent(), "--n-min", chosen, Method.FLOWEDIT);
         belongs(draws.isPresent(), "--draws", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1, Method.FLOWDIRECTOR);
         belongs(!without.isEmpty(), "--without", chosen, Method.FLOWDIRECTOR);
-        double source = scale(sourceGuidance.orElse(1.5)), target = scale(targetGuidance.orElse(5.0));
+        var usual = FlowEdit.usual();
+        double source = scale(sourceGuidance.orElse(usual.sourceScale()));
+        double target = scale(targetGuidance.orElse(usual.targetScale()));
         try {
             return switch (chosen) {
                 case RANDOM -> new RandomStart(target);
                 case SDEDIT -> new Sdedit(strength.orElse(0.6), target);
-                case FLOWEDIT -> new FlowEdit(nMax.orElse(0.8), nMin.orElse(0.0), draws.orElse(1), source, target);
-                case FLOWDIRECTOR_V1 -> new FlowDirectorV1(nMax.orElse(0.8), draws.orElse(4), source, target);
+                case FLOWEDIT -> new FlowEdit(nMax.orElse(usual.nMax()), nMin.orElse(usual.nMin()),
+                        draws.orElse(usual.nAvg()), source, target);
+                case FLOWDIRECTOR_V1 -> directorAsCoded(source, target);
                 case FLOWDIRECTOR -> director(source, target);
             };
         } catch (ShapeException e) {
             throw new UsageException("%s", String.valueOf(e.getMessage()));
         }
+    }
+
+    private FlowDirectorV1 directorAsCoded(double source, double target) {
+        var published = FlowDirectorV1.defaults();
+        return new FlowDirectorV1(nMax.orElse(published.nMax()), draws.orElse(published.draws()), source, target);
     }
 
     private FlowDirectorV2 director(double source, double target) {
@@ -203,22 +211,22 @@ final class EditOptions {
             throw new UsageException("an edge of %s; give 0 (no fading) or more", edge.get());
         }
         if (mask.isPresent()) {
-            return new MaskSource.Drawn(PixelMask.of(read.apply(mask.get()), protect), edge(2));
+            return new MaskSource.Drawn(PixelMask.of(read.apply(mask.get()), protect), edge(SoftEdge.usual()));
         }
         if (box.isPresent()) {
             var b = box.get();
             return new MaskSource.Drawn(PixelMask.box(b.left(), b.top(), b.width(), b.height(), clip.width(),
-                    clip.height(), protect), edge(2));
+                    clip.height(), protect), edge(SoftEdge.usual()));
         }
         return switch (found.orElse(byMethod())) {
             case NONE -> new MaskSource.Everywhere();
-            case VELOCITY -> new MaskSource.VelocityDifference(VelocityMask.defaults(), edge(2));
-            case ATTENTION -> new MaskSource.Attention(edge(0.25), Optional.empty(), Optional.empty());
+            case VELOCITY -> new MaskSource.VelocityDifference(VelocityMask.defaults(), edge(SoftEdge.usual()));
+            case ATTENTION -> new MaskSource.Attention(edge(SoftEdge.published()), Optional.empty(), Optional.empty());
         };
     }
 
-    private SoftEdge edge(double usual) {
-        return new SoftEdge(edge.orElse(usual), SoftEdge.published().floor());
+    private SoftEdge edge(SoftEdge usual) {
+        return edge.map(lambda -> new SoftEdge(lambda, usual.floor())).orElse(usual);
     }
 
     private Found byMethod() {

@@ -19,9 +19,9 @@ import java.util.Optional;
 /// @param composite      whether what the autoencoder loses is given back outside the mask
 public record EditRequest(String from, String to, String negativePrompt, Editor editor, MaskSource mask,
         Optional<Integer> steps, Optional<Long> seed, Optional<ClipFit.Size> size, boolean composite) {
-    /// FlowEdit within the mask of the velocity difference.
+    /// [FlowEdit#usual()] within the mask of the velocity difference.
     public static EditRequest of(String from, String to) {
-        return new EditRequest(from, to, "", FlowEdit.defaults(), MaskSource.velocityDifference(), Optional.empty(),
+        return new EditRequest(from, to, "", FlowEdit.usual(), MaskSource.velocityDifference(), Optional.empty(),
                 Optional.empty(), Optional.empty(), true);
     }
 

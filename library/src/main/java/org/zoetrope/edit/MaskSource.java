@@ -30,8 +30,8 @@ public sealed interface MaskSource {
         return new Attention(SoftEdge.published(), Optional.empty(), Optional.empty());
     }
 
-    /// Our default: the velocity difference, with an edge that reaches about two cells.
+    /// What edits do unless told otherwise: the velocity difference, with the usual edge.
     static MaskSource velocityDifference() {
-        return new VelocityDifference(VelocityMask.defaults(), new SoftEdge(2, 0.01));
+        return new VelocityDifference(VelocityMask.defaults(), SoftEdge.usual());
     }
 }

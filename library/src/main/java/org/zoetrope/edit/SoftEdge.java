@@ -21,6 +21,11 @@ public record SoftEdge(double lambda, double floor) {
         return new SoftEdge(0.25, FLOOR);
     }
 
+    /// What edits do unless told otherwise: an edge that reaches about two cells.
+    public static SoftEdge usual() {
+        return new SoftEdge(2, FLOOR);
+    }
+
     /// No edge: 1 inside, 0 outside.
     public static SoftEdge hard() {
         return new SoftEdge(Double.POSITIVE_INFINITY, FLOOR);
