@@ -28,7 +28,7 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
 
     /// The size of `models/mini-flow`.
     public static WanMini bundled() {
-        return new WanMini(16, 3, 6, 128, 2, 3);
+        return new WanMini(16, 3, 6, 128, 2, 5);
     }
 
     /// As small as it can be, to try the machinery.
