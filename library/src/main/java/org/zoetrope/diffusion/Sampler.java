@@ -2,6 +2,7 @@ package org.zoetrope.diffusion;
 
 import static org.zoetrope.diffusion.SamplingException.require;
 
+import java.util.function.Consumer;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
@@ -58,7 +59,18 @@ public sealed interface Sampler permits CogVideoXDpm, Ddim, DdimInverse, Ddpm, D
     /// @return the latents after the last step
     /// @throws SamplingException after the first step whose result is not finite
     default Tensor sample(Plan plan, Tensor latents, Denoiser denoiser, Noise noise, StepListener listener) {
-        return Scope.run(() -> Scope.fold(State.of(latents), plan.steps(), (state, step) -> {
+        return Scope.run(() -> sample(plan, State.of(latents), denoiser, noise,
+                move -> listener.after(move.step(), move.to().x())).x());
+    }
+
+    /// As [#sample(Plan, Tensor, Denoiser, Noise, StepListener)], from any state of the run: one that was kept continues
+    /// bit for bit where it was left, if the noise continues there as well.
+    ///
+    /// @param start where the run stands; the steps behind it are not taken again
+    /// @return the state after the last step
+    default State sample(Plan plan, State start, Denoiser denoiser, Noise noise, Consumer<Move> listener) {
+        var ahead = plan.steps().subList(start.done(), plan.steps().size());
+        return Scope.run(() -> Scope.fold(start, ahead, (state, step) -> {
             var prediction = denoiser.predict(scaleInput(state.x(), step), step).like(state.x());
             var next = step(plan, state, prediction, noise);
             if (!next.x().isFinite()) {
@@ -68,9 +80,16 @@ public sealed interface Sampler permits CogVideoXDpm, Ddim, DdimInverse, Ddpm, D
                                 ? "the prediction was finite, so the sampler's options do not fit the network"
                                 : "the prediction already was not, so look at the weights and the number type"));
             }
-            listener.after(step, next.x());
+            listener.accept(new Move(step, state, prediction, next));
             return next;
-        }).x());
+        }));
+    }
+
+    /// The clean sample that the network saw behind the noise of a step.
+    ///
+    /// @throws SamplingException where the level has no signal to see it by
+    default Tensor clean(Move move) {
+        return prediction().clean(move.from().x(), move.prediction(), move.step().at());
     }
 
     /// How many steps a partial run leaves out.

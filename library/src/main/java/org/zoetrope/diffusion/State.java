@@ -2,6 +2,7 @@ package org.zoetrope.diffusion;
 
 import java.util.List;
 import java.util.stream.Stream;
+import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
 
@@ -18,6 +19,11 @@ public record State(Tensor x, List<Tensor> past, int done) implements Tensors {
     /// The beginning of a run.
     public static State of(Tensor x) {
         return new State(x, List.of(), 0);
+    }
+
+    /// The same state on another device.
+    public State to(Device device) {
+        return new State(x.to(device), past.stream().map(tensor -> tensor.to(device)).toList(), done);
     }
 
     /// After one more step.

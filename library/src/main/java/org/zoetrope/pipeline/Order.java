@@ -214,6 +214,9 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> pictu
         }
 
         private void checkTensors(Recipe recipe) {
+            given.checkpoint()
+                    .ifPresent(c -> require(c.recipe().equals(recipe),
+                            "the checkpoint belongs to another request: %s then, %s now", c.recipe(), recipe));
             given.noise()
                     .ifPresent(n -> require(Arrays.equals(n.shape(), parts.latentShape(recipe)),
                             "the given noise is %s, expected %s", n, Arrays.toString(parts.latentShape(recipe))));

@@ -16,7 +16,7 @@ final class Part<M> implements AutoCloseable {
     private final Survey<M> survey;
     private final LoadOptions options;
     private final boolean stays;
-    private @Nullable M model;
+    private volatile @Nullable M model; // looked at while another thread runs it
     private Scope.@Nullable Detached weights;
 
     /// What is known of a component before its weights are in memory.
@@ -61,6 +61,10 @@ final class Part<M> implements AutoCloseable {
     Estimate.Part estimate() {
         return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(),
                 survey.stored, survey.parameters() * dtype().bytes());
+    }
+
+    boolean isLoaded() {
+        return model != null;
     }
 
     /// Runs the body with the model in memory and keeps the tensors of its result.

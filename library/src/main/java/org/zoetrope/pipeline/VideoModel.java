@@ -15,6 +15,7 @@ import org.zoetrope.diffusion.Denoiser;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Noise;
 import org.zoetrope.diffusion.Sampler;
+import org.zoetrope.diffusion.State;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
 import org.zoetrope.models.text.T5Encoder;
@@ -193,7 +194,7 @@ public final class VideoModel implements AutoCloseable {
             var features = features(order, given, listener);
             var rng = new Rng(order.recipe().seed());
             var start = start(order, given, rng, listener);
-            var latents = network.use(listener, n -> sample(order, n, features, start, rng, listener));
+            var latents = network.use(listener, n -> sample(order, n, features, start, rng, given.checkpoint(), listener));
             var padding = parts.padding(order.recipe().frames());
             var kept = latents.narrow(1, padding, latents.size(1) - padding).to(Device.CPU).contiguous();
             return new Latents(kept.copy(), order.recipe(), order.notices());
@@ -288,6 +289,31 @@ public final class VideoModel implements AutoCloseable {
         })));
     }
 
+    // ---------------------------------------------------------------- between runs
+
+    /// How latents of this model look without decoding them; fitted to its autoencoder in a moment.
+    public synchronized LatentColours colours(ProgressListener listener) {
+        var side = LatentColours.sampleSize(parts.strideXY());
+        var clip = LatentColours.sample(side, side, 2 * parts.strideT() + 1, LatentColours.patch(parts.strideXY()));
+        var rng = new Rng(0);
+        return Torch.withoutGradients(() -> Scope.run(() -> LatentColours.fit(
+                encode("colours", listener, clip, (c, pixels) -> c.encode(pixels, false, rng::normal)), clip,
+                parts.strideT())));
+    }
+
+    /// Brings all components into memory that stay there, so that the first run does not wait for them.
+    public synchronized void load(ProgressListener listener) {
+        if (staysInMemory) {
+            Stream.of(text, eye, Optional.of(network), Optional.of(codec)).flatMap(Optional::stream)
+                    .forEach(part -> part.use(listener, _ -> part));
+        }
+    }
+
+    /// Whether weights are in memory between runs.
+    public boolean isLoaded() {
+        return network.isLoaded();
+    }
+
     // ---------------------------------------------------------------- text to features
 
     private record Features(Tensor cond, Optional<Tensor> uncond) implements Tensors {
@@ -370,16 +396,21 @@ public final class VideoModel implements AutoCloseable {
     // ---------------------------------------------------------------- noise to latents
 
     private Tensor sample(Order order, Network model, Features features, Start start, Rng rng,
-            ProgressListener listener) {
+            Optional<Checkpoint> checkpoint, ProgressListener listener) {
         var steps = order.plan().steps().size();
-        var done = new AtomicInteger();
-        listener.on(new Progress.Denoising(0, steps, start.x()));
+        checkpoint.ifPresent(c -> rng.restore(c.stream()));
+        var from = checkpoint.map(c -> c.state().to(options.device())).orElseGet(() -> State.of(start.x()));
+        var done = new AtomicInteger(from.done());
+        listener.on(new Progress.Denoising(from.done(), steps, from.x()));
         Denoiser denoiser = (x, step) -> {
             checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
             return predict(order, model, features, start, x, step);
         };
-        return parts.common().sampler().sample(order.plan(), start.x(), denoiser, Noise.from(rng),
-                (_, x) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, x)));
+        var sampler = parts.common().sampler();
+        return sampler.sample(order.plan(), from, denoiser, Noise.from(rng), move -> {
+            listener.on(new Progress.Denoising(done.incrementAndGet(), steps, move.to().x()));
+            listener.after(new Checkpoint(order.recipe(), move.to(), rng.state()), () -> sampler.clean(move));
+        }).x();
     }
 
     /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with
@@ -524,7 +555,7 @@ public final class VideoModel implements AutoCloseable {
                 parts.decodeFlops(r.width(), r.height(), latentFrames));
     }
 
-    /// Frees the weights. No run may be under way.
+    /// Frees the weights. A run that is under way is waited for; one that comes later brings them back.
     @Override
     public synchronized void close() {
         text.ifPresent(Part::close);

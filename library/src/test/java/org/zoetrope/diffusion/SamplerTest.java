@@ -113,6 +113,46 @@ class SamplerTest {
         });
     }
 
+    static Stream<Sampler> all() {
+        return Stream.concat(deterministic().values().stream(), stochastic().values().stream());
+    }
+
+    /// All that a run knows is in its state and its noise: one that goes on from a state in the middle ends with the
+    /// bits of one that was never stopped.
+    @ParameterizedTest
+    @MethodSource("all")
+    void aRunContinuesFromAnyStateBitForBit(Sampler sampler) {
+        Scope.run(() -> {
+            var plan = sampler.plan(6);
+            Denoiser network = (x, step) -> x.sin().plus(step.timestep() / 1000);
+            var rng = new Rng(3);
+            Noise noise = x -> rng.normal(DType.FLOAT64, x.shape());
+            var kept = new ArrayList<Kept>();
+            var whole = sampler.sample(plan, State.of(doubles(0.7, -1.3, 2)), network, noise,
+                    move -> kept.add(Kept.of(move.to(), rng)));
+            assertEquals(plan.steps().size(), kept.size());
+            for (var place : kept) {
+                rng.restore(Tensor.of(place.stream, place.stream.length));
+                var rest = sampler.sample(plan, place.state(), network, noise, _ -> {});
+                assertEquals(plan.steps().size(), rest.done());
+                assertArrayEquals(whole.x().toDoubles(), rest.x().toDoubles());
+            }
+        });
+    }
+
+    /// A state without tensors.
+    private record Kept(List<double[]> tensors, int done, byte[] stream) {
+        static Kept of(State state, Rng rng) {
+            return new Kept(state.tensors().stream().map(Tensor::toDoubles).toList(), state.done(),
+                    rng.state().toBytes());
+        }
+
+        State state() {
+            var all = tensors.stream().map(SamplerTest::doubles).toList();
+            return new State(all.getFirst(), all.subList(1, all.size()), done);
+        }
+    }
+
     /// As published a step leads to `t - T / n` in whole numbers, which is no level of the run unless n divides T.
     @Test
     void thePublishedStrideMissesTheNextEntry() {

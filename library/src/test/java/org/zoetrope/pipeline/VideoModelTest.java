@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -278,6 +279,78 @@ class VideoModelTest {
                 .hasMessage("cancelled after 3 of 50 steps");
         assertThat(done).containsExactly(0, 1, 2, 3);
         assertThat(scope.size()).isZero();
+    }
+
+    /// Stopped after three of six steps and taken up again from the file, a run ends with the same bits.
+    @Test
+    void aStoppedRunGoesOnFromItsCheckpoint() {
+        var file = folder.resolve("run.safetensors");
+        var whole = latents(model, BOAT.steps(6));
+        var stopping = new ProgressListener() {
+            private boolean enough;
+
+            @Override
+            public void on(Progress progress) {}
+
+            @Override
+            public void after(Checkpoint checkpoint, Supplier<Tensor> clean) {
+                if (checkpoint.state().done() == 3) {
+                    checkpoint.save(file);
+                    enough = true;
+                }
+            }
+
+            @Override
+            public boolean isCancelled() {
+                return enough;
+            }
+        };
+        assertThatThrownBy(() -> model.denoise(BOAT.steps(6), stopping)).isInstanceOf(CancelledException.class);
+        var given = Given.nothing().checkpoint(Checkpoint.load(file));
+        var steps = new ArrayList<Integer>();
+        var rest = model.denoise(BOAT.steps(6), given, progress -> {
+            if (progress instanceof Progress.Denoising(var done, _, _)) {
+                steps.add(done);
+            }
+        });
+        assertThat(steps).containsExactly(3, 4, 5, 6);
+        assertThat(rest.values().toFloats()).isEqualTo(whole);
+        assertThatThrownBy(() -> model.denoise(BOAT.steps(6).seed(8), given, ProgressListener.none()))
+                .isInstanceOf(RequestException.class).hasMessageContaining("the checkpoint belongs to another request");
+    }
+
+    @Test
+    void aDamagedCheckpointIsRefused() throws IOException {
+        var file = Files.writeString(folder.resolve("no-checkpoint.safetensors"), "not tensors at all");
+        assertThatThrownBy(() -> Checkpoint.load(file)).isInstanceOf(WeightsException.class);
+    }
+
+    /// What the network sees behind the noise before the last step is the result, but for the noise of the lowest level.
+    @Test
+    void theCleanEstimateBecomesTheResult() {
+        var estimates = new ArrayList<float[]>();
+        var watching = new ProgressListener() {
+            @Override
+            public void on(Progress progress) {}
+
+            @Override
+            public void after(Checkpoint checkpoint, Supplier<Tensor> clean) {
+                estimates.add(clean.get().toFloats());
+            }
+        };
+        var result = model.denoise(BOAT.steps(6), watching).values().toFloats();
+        var distances = estimates.stream().map(estimate -> distance(estimate, result)).toList();
+        assertThat(distances).hasSize(6);
+        assertThat(distances.getLast()).isLessThan(0.1 * distances.getFirst());
+    }
+
+    @Test
+    void previewsAreThePicturesOfTheLatents() {
+        var colours = model.colours(ProgressListener.none());
+        var latents = model.denoise(BOAT, ProgressListener.none());
+        var preview = colours.picture(latents.values(), 2);
+        assertThat(List.of(preview.width(), preview.height(), preview.count())).containsExactly(4, 4, 3);
+        assertThat(model.colours(ProgressListener.none())).isEqualTo(colours);
     }
 
     @Test
