@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 /// The folder of this repository and the Java sources in it.
 public record Repository(Path root) {
     /// The modules, in the order they are built.
-    public static final List<String> MODULES = List.of("tensor", "library", "app");
+    public static final List<String> MODULES = List.of("tensor", "library", "server", "app");
 
     /// The repository that holds the working directory.
     public static Repository find() {

@@ -1,0 +1,435 @@
+package org.zoetrope.server;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.ImageFile;
+import org.zoetrope.media.Limits;
+import org.zoetrope.media.MediaException;
+import org.zoetrope.media.VideoReader;
+import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.weights.ConfigException;
+import org.zoetrope.weights.WeightsException;
+
+/// The door for jobs. A request is checked once, completely, by the model that will run it; every open choice is made;
+/// the job is recorded, and then it waits for a worker. What cannot run is refused here, with what could.
+final class Admission {
+    private static final Duration RETRIES = Duration.ofMinutes(10); // how long a client may repeat itself
+    private static final long EXACT_IN_JSON = 1L << 53;
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
+    private static final Pattern DATA_URL = Pattern.compile("data:image/(png|jpeg);base64,(.*)", Pattern.DOTALL);
+    private static final int ALIAS_WIDTH = 720, ALIAS_HEIGHT = 1280; // what OpenAI makes for those who ask for no size
+    private static final String ALIAS_SECONDS = "4"; // and for no length
+    private static final Set<String> SETTINGS = Set.of("negative_prompt", "seed", "steps", "guidance_scale",
+            "num_frames", "fps", "priority");
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    /// Who asks, and how.
+    ///
+    /// @param key   what the client calls this request
+    /// @param again whether the client says that it repeats itself
+    record Asker(String owner, Optional<String> key, boolean again) {}
+
+    /// A job with the files it starts from.
+    private record Draft(Job job, Map<String, byte[]> files) {}
+
+    private final ServerSettings settings;
+    private final JobStore store;
+    private final JobQueue queue;
+    private final Models models;
+
+    Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models) {
+        this.settings = settings;
+        this.store = store;
+        this.queue = queue;
+        this.models = models;
+    }
+
+    // ---------------------------------------------------------------- the kinds of request
+
+    /// A video from words, and from a picture where the model starts from one.
+    Job create(Form form, Asker asker) {
+        form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference")));
+        return accept("create", form, asker, () -> {
+            var asked = form.text("model").filter(name -> !name.isBlank()).orElseGet(models::first);
+            var name = models.resolve(asked).orElseThrow(() -> ApiException.invalid("model_not_found", "model",
+                    "no model \"%s\" is installed here; there %s %s".formatted(asked,
+                            models.names().size() == 1 ? "is" : "are", String.join(", ", models.names()))));
+            var model = open(name);
+            var notices = new ArrayList<String>();
+            var picture = picture(form);
+            var alias = !name.equals(asked);
+            var wanted = wanted(form, model, alias, notices, picture.map(_ -> "input"));
+            var seconds = form.text("seconds").orElse(alias ? ALIAS_SECONDS : seconds(wanted));
+            var size = form.text("size").orElse(alias ? "%dx%d".formatted(ALIAS_WIDTH, ALIAS_HEIGHT) : size(wanted));
+            check(name, model, wanted, picture.map(bytes -> decoded("input_reference", bytes)), Optional.empty());
+            return new Draft(Job.queued(id(), Job.Kind.CREATE, name, asked, wanted, seconds, size, asker.owner(),
+                    priority(form), notices, Optional.empty()),
+                    picture.map(bytes -> Map.of("input", bytes)).orElse(Map.of()));
+        });
+    }
+
+    /// Another video that starts from a finished one, under other words.
+    Job remix(Job source, Form form, Asker asker) {
+        form.allow(union(SETTINGS, Set.of("prompt", "strength")));
+        return accept("remix " + source.id(), form, asker, () -> {
+            requireFinished(source);
+            var model = open(source.model());
+            var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
+            var then = source.wanted();
+            var clip = VideoReader.read(file);
+            var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(then.negativePrompt()),
+                    clip.width(), clip.height(), form.integer("num_frames").orElse(then.frames()),
+                    form.real("fps").orElse(then.fps()), form.integer("steps").orElse(then.steps()),
+                    form.real("guidance_scale").orElse(then.guidanceScale()),
+                    form.longInteger("seed").orElse(then.seed()), form.real("strength"), Optional.empty(),
+                    Optional.of("source.mp4"));
+            check(source.model(), model, wanted, Optional.empty(), Optional.of(clip));
+            return new Draft(Job.queued(id(), Job.Kind.REMIX, source.model(), source.asked(), wanted,
+                    source.seconds(), source.size(), asker.owner(), priority(form), List.of(),
+                    Optional.of(source.id())), Map.of("source.mp4", bytes(file)));
+        });
+    }
+
+    /// A finished video, followed by what a model that starts from a picture makes of its last frame.
+    Job extend(Job source, Form form, Asker asker) {
+        form.allow(union(SETTINGS, Set.of("prompt", "seconds", "video")));
+        return accept("extend", form, asker, () -> {
+            requireFinished(source);
+            var name = Stream.concat(Stream.of(source.model()), models.names().stream())
+                    .filter(candidate -> models.names().contains(candidate) && open(candidate).geometry().takesImage())
+                    .findFirst().orElseThrow(() -> ApiException.invalid("unsupported",
+                            ("extending a video takes a model that starts from a picture (CogVideoX I2V), and none is "
+                                    + "installed here; there is %s. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) "
+                                    + "and start the server with --model for it")
+                                    .formatted(String.join(", ", models.names()))));
+            var model = open(name);
+            var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
+            var clip = VideoReader.read(file);
+            var last = clip.slice(clip.count() - 1, clip.count());
+            var notices = new ArrayList<String>();
+            var wanted = wanted(form, model, false, notices, Optional.of("input"));
+            check(name, model, wanted, Optional.of(last), Optional.empty());
+            var total = "%s".formatted(trimmed(wanted.seconds() + clip.duration()));
+            var files = new LinkedHashMap<String, byte[]>();
+            files.put("source.mp4", bytes(file));
+            files.put("input", Pictures.png(last));
+            return new Draft(Job.queued(id(), Job.Kind.EXTEND, name, name, wanted, total, size(wanted), asker.owner(),
+                    priority(form), notices, Optional.of(source.id())), files);
+        });
+    }
+
+    private static void requireFinished(Job source) {
+        if (source.status() != Job.Status.COMPLETED) {
+            throw ApiException.invalid("video_not_ready", "%s is %s; wait until it is completed".formatted(source.id(),
+                    source.status().word()));
+        }
+    }
+
+    // ---------------------------------------------------------------- accepting
+
+    private Job accept(String operation, Form form, Asker asker, Supplier<Draft> drafting) {
+        var fingerprint = fingerprint(operation, form);
+        var before = asker.key().flatMap(key -> store.named(asker.owner(), key))
+                .or(() -> asker.again() && asker.key().isEmpty()
+                        ? store.same(asker.owner(), fingerprint, System.currentTimeMillis() - RETRIES.toMillis())
+                        : Optional.empty());
+        if (before.isPresent()) {
+            return repeated(before.get(), fingerprint);
+        }
+        if (store.unfinished(asker.owner()) >= settings.queueLength()) {
+            throw ApiException.tooMany("%d jobs of yours wait already, which is as many as may; try again when some are "
+                    .formatted(settings.queueLength()) + "done");
+        }
+        var draft = drafting.get();
+        var folder = JobFolder.of(settings.data(), draft.job().id());
+        draft.files().forEach((name, content) -> folder.write(name, content));
+        var job = store.insert(draft.job(), asker.key(), fingerprint);
+        if (!job.id().equals(draft.job().id())) {
+            folder.delete(); // two requests of one name at the same moment
+            return repeated(job, fingerprint);
+        }
+        queue.add(job.id(), job.priority());
+        return job;
+    }
+
+    private Job repeated(Job job, String fingerprint) {
+        if (!store.fingerprint(job.id()).equals(fingerprint)) {
+            throw ApiException.invalid("idempotency_key_reused",
+                    "this Idempotency-Key belongs to another request, which made " + job.id());
+        }
+        return job;
+    }
+
+    private static String fingerprint(String operation, Form form) {
+        try {
+            var digest = MessageDigest.getInstance("SHA-256");
+            digest.update(operation.getBytes(StandardCharsets.UTF_8));
+            form.content().forEach(digest::update);
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    private static String id() {
+        var random = new byte[16];
+        RANDOM.nextBytes(random);
+        return "video_" + HexFormat.of().formatHex(random);
+    }
+
+    // ---------------------------------------------------------------- what is wanted
+
+    private String prompt(Form form) {
+        var prompt = form.required("prompt");
+        for (var name : List.of("prompt", "negative_prompt")) {
+            var text = form.text(name).orElse("");
+            if (text.length() > settings.limits().promptLength()) {
+                throw ApiException.invalid("string_above_max_length", name, "%d characters; at most %d are read"
+                        .formatted(text.length(), settings.limits().promptLength()));
+            }
+            if (text.indexOf('\0') >= 0) {
+                throw ApiException.invalid("invalid_value", name, "a prompt cannot hold the zero character");
+            }
+        }
+        return prompt;
+    }
+
+    private Wanted wanted(Form form, VideoModel model, boolean alias, List<String> notices, Optional<String> image) {
+        var defaults = model.defaults();
+        var fps = form.real("fps").orElse(defaults.fps());
+        if (!(fps > 0 && fps <= 1000)) {
+            throw ApiException.invalid("invalid_value", "fps", "a rate of %s frames per second; give more than 0 and at "
+                    .formatted(fps) + "most 1000");
+        }
+        var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), defaults.width(),
+                defaults.height(), defaults.frames(), fps, form.integer("steps").orElse(defaults.steps()),
+                form.real("guidance_scale").orElse(defaults.guidanceScale()),
+                form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(), image,
+                Optional.empty());
+        var size = form.text("size").map(Admission::parsedSize);
+        var sized = alias ? fitted(size.orElse(new int[] {ALIAS_WIDTH, ALIAS_HEIGHT}), wanted, model, notices)
+                : size.map(s -> wanted.size(s[0], s[1])).orElse(wanted);
+        return frames(form, sized, model, alias, notices);
+    }
+
+    private Wanted frames(Form form, Wanted wanted, VideoModel model, boolean alias, List<String> notices) {
+        var count = form.integer("num_frames");
+        if (count.isPresent()) {
+            if (count.get() > settings.limits().frames()) {
+                throw ApiException.invalid("invalid_value", "num_frames", "%d frames; at most %d are made at a time"
+                        .formatted(count.get(), settings.limits().frames()));
+            }
+            return wanted.frames(count.get());
+        }
+        var seconds = form.real("seconds").or(() -> alias ? Optional.of(Double.valueOf(ALIAS_SECONDS))
+                : Optional.empty());
+        if (seconds.isEmpty()) {
+            return wanted;
+        }
+        if (!(seconds.get() > 0 && seconds.get() * wanted.fps() <= settings.limits().frames())) {
+            throw ApiException.invalid("invalid_value", "seconds", "%s seconds; give more than 0 and at most %s"
+                    .formatted(trimmed(seconds.get()), trimmed(settings.limits().frames() / wanted.fps())));
+        }
+        var step = model.geometry().strideT();
+        var asked = (int) Math.max(0, Math.round((seconds.get() * wanted.fps() - 1) / step)) * step + 1;
+        var made = alias ? Math.min(asked, model.defaults().frames()) : asked;
+        if (made < asked) {
+            notices.add("%s seconds were asked for and %s are made: %s was trained on %d frames at %s per second"
+                    .formatted(trimmed(seconds.get()), trimmed(made / wanted.fps()), model.name(), made,
+                            trimmed(wanted.fps())));
+        }
+        return wanted.frames(made);
+    }
+
+    /// A size in the shape that was asked for, with as many pixels as the model was trained on: programs written for
+    /// another service ask for its sizes.
+    private static Wanted fitted(int[] asked, Wanted wanted, VideoModel model, List<String> notices) {
+        var step = model.geometry().sizeStep();
+        var trained = (double) model.defaults().width() * model.defaults().height();
+        var scale = Math.min(1, Math.sqrt(trained / ((double) asked[0] * asked[1])));
+        var width = (int) Math.max(1, Math.round(asked[0] * scale / step)) * step;
+        var height = (int) Math.max(1, Math.round(asked[1] * scale / step)) * step;
+        if (width != asked[0] || height != asked[1]) {
+            notices.add("%dx%d was asked for and %dx%d is made: %s was trained on %dx%d".formatted(asked[0], asked[1],
+                    width, height, model.name(), model.defaults().width(), model.defaults().height()));
+        }
+        return wanted.size(width, height);
+    }
+
+    private static int[] parsedSize(String text) {
+        var size = SIZE.matcher(text.strip());
+        if (!size.matches()) {
+            throw ApiException.invalid("invalid_value", "size", "\"%s\" is no size; give one such as 1280x720"
+                    .formatted(text.length() > 40 ? text.substring(0, 40) + "..." : text));
+        }
+        return new int[] {Integer.parseInt(size.group(1)), Integer.parseInt(size.group(2))};
+    }
+
+    private static int priority(Form form) {
+        var priority = form.integer("priority").orElse(0);
+        if (priority < -10 || priority > 10) {
+            throw ApiException.invalid("invalid_value", "priority", "a priority of %d; give -10 to 10".formatted(
+                    priority));
+        }
+        return priority;
+    }
+
+    // ---------------------------------------------------------------- what is given
+
+    private Optional<byte[]> picture(Form form) {
+        if (form.text("input_reference[file_id]").isPresent()) {
+            throw ApiException.invalid("unsupported", "input_reference[file_id]",
+                    "there is no files service here; send the picture itself, or a data URL of it");
+        }
+        return form.file("input_reference").or(() -> form.text("input_reference[image_url]")
+                .or(() -> form.text("input_reference")).map(this::dataUrl));
+    }
+
+    private byte[] dataUrl(String url) {
+        var data = DATA_URL.matcher(url);
+        if (!data.matches()) {
+            throw ApiException.invalid("invalid_value", "input_reference", url.startsWith("http")
+                    ? "this server fetches nothing from elsewhere; send the picture itself, or a data URL of it"
+                    : "this is no data URL of a PNG or JPEG");
+        }
+        try {
+            return Base64.getDecoder().decode(data.group(2));
+        } catch (IllegalArgumentException _) {
+            throw ApiException.invalid("invalid_value", "input_reference", "the data URL is damaged");
+        }
+    }
+
+    private Frames decoded(String field, byte[] content) {
+        try {
+            var file = Files.createTempFile("zoetrope", ".picture");
+            try {
+                Files.write(file, content);
+                return ImageFile.read(file, Limits.defaults().withBytes(Math.max(1, settings.limits().bodyBytes()))
+                        .withPixels(settings.limits().pixels()));
+            } catch (MediaException e) {
+                throw ApiException.invalid("invalid_image", field, String.valueOf(e.getMessage())
+                        .replace(file.toString(), "the picture").lines().findFirst().orElse(""));
+            } finally {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] bytes(Path file) {
+        try {
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    // ---------------------------------------------------------------- whether it can run
+
+    private VideoModel open(String name) {
+        try {
+            return models.get(name);
+        } catch (ConfigException | WeightsException e) {
+            throw ApiException.unavailable("the model %s cannot be used: %s".formatted(name, e.getMessage()));
+        }
+    }
+
+    private void check(String name, VideoModel model, Wanted wanted, Optional<Frames> image, Optional<Frames> clip) {
+        long peak;
+        try {
+            peak = model.estimate(wanted.request(image, clip)).peakBytes();
+        } catch (RequestException e) {
+            throw ApiException.invalid("invalid_value", e.problems());
+        }
+        var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
+        if (peak > allowed) {
+            throw ApiException.invalid("too_large", "%s at %s with %d frames takes about %s of memory, and %s are free; "
+                    .formatted(name, size(wanted), wanted.frames(), gigabytes(peak), gigabytes(allowed))
+                    + fitting(model, wanted, image, clip, allowed));
+        }
+    }
+
+    /// Sizes that fit, the largest first.
+    private static String fitting(VideoModel model, Wanted wanted, Optional<Frames> image, Optional<Frames> clip,
+            long allowed) {
+        var step = model.geometry().sizeStep();
+        var fitting = new ArrayList<String>();
+        for (var share : new double[] {0.75, 0.5, 0.375, 0.25, 0.125}) {
+            var smaller = wanted.size((int) Math.max(1, wanted.width() * share / step) * step,
+                    (int) Math.max(1, wanted.height() * share / step) * step);
+            for (var frames : new int[] {wanted.frames(), (wanted.frames() - 1) / 2 / model.geometry().strideT()
+                    * model.geometry().strideT() + 1}) {
+                var candidate = smaller.frames(frames);
+                try {
+                    if (model.estimate(candidate.request(image, clip)).peakBytes() <= allowed) {
+                        fitting.add("%s with %d frames".formatted(size(candidate), frames));
+                        break;
+                    }
+                } catch (RequestException _) {
+                    // Not a size of this model.
+                }
+            }
+        }
+        return fitting.isEmpty() ? "nothing smaller fits either: the weights alone are too large"
+                : "what fits: " + String.join(", ", fitting.subList(0, Math.min(3, fitting.size())));
+    }
+
+    /// What the machine has free, and what this process holds, which a job may use.
+    private static long freeBytes() {
+        try (var lines = Files.lines(Path.of("/proc/meminfo"))) {
+            return lines.filter(line -> line.startsWith("MemAvailable:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst()
+                    .orElse(Long.MAX_VALUE / 2) + Metrics.residentBytes();
+        } catch (IOException _) {
+            return Long.MAX_VALUE; // another operating system
+        }
+    }
+
+    private static String gigabytes(long bytes) {
+        return String.format(Locale.ROOT, bytes < 1L << 30 ? "%.2f GB" : "%.1f GB", bytes / 1e9);
+    }
+
+    private static String size(Wanted wanted) {
+        return "%dx%d".formatted(wanted.width(), wanted.height());
+    }
+
+    private static String seconds(Wanted wanted) {
+        return trimmed(wanted.seconds());
+    }
+
+    static String trimmed(double value) {
+        return new BigDecimal(value).setScale(2, RoundingMode.HALF_UP).stripTrailingZeros()
+                .toPlainString();
+    }
+
+    private static Set<String> union(Set<String> a, Set<String> b) {
+        var all = new HashSet<>(a);
+        all.addAll(b);
+        return all;
+    }
+}

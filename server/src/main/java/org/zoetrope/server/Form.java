@@ -1,0 +1,195 @@
+package org.zoetrope.server;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.javalin.http.Context;
+import jakarta.servlet.MultipartConfigElement;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.Part;
+import java.io.IOException;
+import org.eclipse.jetty.http.HttpException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// What a request brought: a multipart form, a form in the body, or a JSON object, all read into the same names. What is
+/// inside an object is called `video[id]`, as the OpenAI clients write it into forms.
+final class Form {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final int DEEPEST = 4;
+    private static final String MULTIPART = "org.eclipse.jetty.multipartConfig"; // how Jetty is told of limits
+    private static final int IN_MEMORY = 1 << 20; // bytes of a part that are not written to a temporary file
+
+    private final Map<String, String> fields = new LinkedHashMap<>();
+    private final Map<String, byte[]> files = new LinkedHashMap<>();
+
+    private Form() {}
+
+    /// @throws ApiException if the body is not what it says, or brings more than it may
+    static Form read(Context ctx, ServerSettings.RequestLimits limits) {
+        var type = Optional.ofNullable(ctx.header("Content-Type")).orElse("").toLowerCase(Locale.ROOT);
+        var form = new Form();
+        try {
+            if (type.startsWith("multipart/form-data")) {
+                form.parts(ctx, limits);
+            } else if (type.startsWith("application/x-www-form-urlencoded")) {
+                ctx.formParamMap().forEach((name, values) -> form.put(name, values.getFirst()));
+            } else {
+                form.json(ctx.bodyAsBytes());
+            }
+        } catch (IOException | ServletException | IllegalStateException e) {
+            throw ApiException.invalid("invalid_body", "the body of the request cannot be read: "
+                    + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        } catch (RuntimeException e) {
+            // Jetty's own family for bodies that are cut short or too large.
+            throw e instanceof HttpException http
+                    ? ApiException.invalid("invalid_body", "the body of the request cannot be read: " + http.getReason())
+                    : e;
+        }
+        return form;
+    }
+
+    private void parts(Context ctx, ServerSettings.RequestLimits limits) throws IOException, ServletException {
+        ctx.req().setAttribute(MULTIPART, new MultipartConfigElement("", limits.bodyBytes(), limits.bodyBytes(),
+                IN_MEMORY));
+        var parts = ctx.req().getParts();
+        if (parts.size() > limits.parts()) {
+            throw ApiException.invalid("too_many_parts", "the form has %d parts; at most %d are read".formatted(
+                    parts.size(), limits.parts()));
+        }
+        for (var part : parts) {
+            read(part);
+        }
+    }
+
+    private void read(Part part) throws IOException {
+        var content = part.getInputStream().readAllBytes();
+        if (part.getSubmittedFileName() != null) {
+            if (files.put(part.getName(), content) != null) {
+                throw ApiException.invalid("duplicate_field", part.getName(), "this field comes twice");
+            }
+            return;
+        }
+        try {
+            put(part.getName(), StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content)).toString());
+        } catch (CharacterCodingException e) {
+            // A file that a client forgot to name.
+            files.put(part.getName(), content);
+        }
+    }
+
+    private void put(String name, String value) {
+        if (fields.put(name, value) != null) {
+            throw ApiException.invalid("duplicate_field", name, "this field comes twice");
+        }
+    }
+
+    private void json(byte[] body) throws IOException {
+        if (body.length == 0) {
+            return;
+        }
+        JsonNode root;
+        try {
+            root = JSON.readTree(body);
+        } catch (JsonProcessingException e) {
+            throw ApiException.invalid("invalid_json", "the body is no JSON: " + e.getOriginalMessage());
+        }
+        if (root == null || !root.isObject()) {
+            throw ApiException.invalid("invalid_json", "the body must be a JSON object");
+        }
+        root.properties().forEach(entry -> flatten(entry.getKey(), entry.getValue(), 1));
+    }
+
+    private void flatten(String name, JsonNode value, int depth) {
+        if (depth > DEEPEST) {
+            throw ApiException.invalid("invalid_json", name, "this is nested too deeply");
+        }
+        if (value.isObject()) {
+            value.properties().forEach(entry -> flatten("%s[%s]".formatted(name, entry.getKey()), entry.getValue(),
+                    depth + 1));
+        } else if (value.isArray()) {
+            throw ApiException.invalid("invalid_value", name, "no field of these requests is a list");
+        } else if (!value.isNull()) {
+            put(name, value.asText());
+        }
+    }
+
+    // ---------------------------------------------------------------- reading
+
+    /// Refuses what is in nobody's vocabulary, so that a misspelt setting is not silently without effect.
+    void allow(Set<String> names) {
+        var unknown = Stream.concat(fields.keySet().stream(), files.keySet().stream())
+                .filter(name -> !names.contains(name) && !names.contains(name.replaceAll("\\[.*", ""))).toList();
+        if (!unknown.isEmpty()) {
+            throw ApiException.invalid("unknown_parameter", unknown.getFirst(),
+                    "unknown %s; this request takes %s".formatted(
+                            unknown.stream().map("\"%s\""::formatted).collect(Collectors.joining(", ")),
+                            names.stream().sorted().collect(Collectors.joining(", "))));
+        }
+    }
+
+    Optional<String> text(String name) {
+        return Optional.ofNullable(fields.get(name));
+    }
+
+    Optional<byte[]> file(String name) {
+        return Optional.ofNullable(files.get(name));
+    }
+
+    String required(String name) {
+        return text(name).filter(value -> !value.isBlank()).orElseThrow(() -> ApiException.invalid(
+                "missing_required_parameter", name, "\"%s\" is missing".formatted(name)));
+    }
+
+    Optional<Integer> integer(String name) {
+        return number(name, "a whole number", Integer::valueOf);
+    }
+
+    Optional<Long> longInteger(String name) {
+        return number(name, "a whole number", Long::valueOf);
+    }
+
+    Optional<Double> real(String name) {
+        return number(name, "a number", text -> {
+            var value = Double.parseDouble(text);
+            if (!Double.isFinite(value)) {
+                throw new NumberFormatException(text);
+            }
+            return value;
+        });
+    }
+
+    private <T> Optional<T> number(String name, String kind, Function<String, T> parse) {
+        return text(name).map(value -> {
+            try {
+                return parse.apply(value.strip());
+            } catch (NumberFormatException _) {
+                throw ApiException.invalid("invalid_value", name, "\"%s\" must be %s, found \"%s\"".formatted(name,
+                        kind, value.length() > 40 ? value.substring(0, 40) + "..." : value));
+            }
+        });
+    }
+
+    /// Everything in a fixed order, to tell two requests apart.
+    List<byte[]> content() {
+        var all = new ArrayList<byte[]>();
+        fields.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> all.add("%d:%s=%s;".formatted(
+                e.getValue().length(), e.getKey(), e.getValue()).getBytes(StandardCharsets.UTF_8)));
+        files.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> {
+            all.add("%d:%s=".formatted(e.getValue().length, e.getKey()).getBytes(StandardCharsets.UTF_8));
+            all.add(e.getValue());
+        });
+        return all;
+    }
+}

@@ -1,0 +1,122 @@
+package org.zoetrope.server;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+/// The files of one job. A file is written under a hidden name, brought to the disk and renamed, so that one of a given
+/// name is always whole.
+record JobFolder(Path path) {
+    private static final Pattern ID = Pattern.compile("video_[0-9a-f]{32}");
+
+    /// What a client may download.
+    enum Variant {
+        VIDEO("video.mp4", "video/mp4"), THUMBNAIL("thumbnail.webp", "image/webp"),
+        SPRITESHEET("spritesheet.jpg", "image/jpeg");
+
+        final String file;
+        final String mediaType;
+
+        Variant(String file, String mediaType) {
+            this.file = file;
+            this.mediaType = mediaType;
+        }
+    }
+
+    static boolean isId(String text) {
+        return ID.matcher(text).matches();
+    }
+
+    /// The folder of a job below the folder of all jobs. The id is ours, never a text of a client.
+    static JobFolder of(Path data, String id) {
+        if (!isId(id)) {
+            throw new IllegalArgumentException("no id of a job: " + id);
+        }
+        return new JobFolder(data.resolve("videos").resolve(id));
+    }
+
+    Path file(Variant variant) {
+        return path.resolve(variant.file);
+    }
+
+    /// Where the run stands.
+    Path checkpoint() {
+        return path.resolve("checkpoint.safetensors");
+    }
+
+    /// The finished run before it is decoded.
+    Path latents() {
+        return path.resolve("latents.safetensors");
+    }
+
+    Path input(String name) {
+        return path.resolve(name);
+    }
+
+    void write(String name, byte[] content) {
+        try {
+            Files.createDirectories(path);
+            var part = path.resolve(".%s.part".formatted(UUID.randomUUID()));
+            try {
+                try (var channel = FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                    var bytes = ByteBuffer.wrap(content);
+                    while (bytes.hasRemaining()) {
+                        channel.write(bytes);
+                    }
+                    channel.force(true);
+                }
+                Files.move(part, path.resolve(name), StandardCopyOption.ATOMIC_MOVE,
+                        StandardCopyOption.REPLACE_EXISTING);
+            } finally {
+                Files.deleteIfExists(part);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// Copies a file of another job.
+    void copy(Path from, String name) {
+        try {
+            write(name, Files.readAllBytes(from));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    Optional<Path> existing(Variant variant) {
+        return Optional.of(file(variant)).filter(Files::isRegularFile);
+    }
+
+    /// Deletes what only an unfinished job needs.
+    void tidy() {
+        try {
+            Files.deleteIfExists(checkpoint());
+            Files.deleteIfExists(latents());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    void delete() {
+        if (!Files.isDirectory(path)) {
+            return;
+        }
+        try (var files = Files.walk(path)) {
+            for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

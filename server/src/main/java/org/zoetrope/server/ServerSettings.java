@@ -1,0 +1,89 @@
+package org.zoetrope.server;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.zoetrope.pipeline.OpenOptions;
+
+/// How a server is run.
+///
+/// @param host            address to listen on; anything but loopback needs keys
+/// @param port            0 takes a free one
+/// @param data            folder of the database, the videos and the keys
+/// @param database        JDBC address of a PostgreSQL shared by several nodes; empty keeps an embedded database in `data`
+/// @param models          the models that can be asked for; the first answers to the names of OpenAI's models
+/// @param options         how models are opened
+/// @param workers         jobs that run at the same time on this node; 0 only answers requests
+/// @param checkpointEvery a running job is saved when this much time has passed since it was saved last
+/// @param attempts        how often a job may be begun without getting any further before it has failed
+/// @param queueLength     unfinished jobs that one key may have
+/// @param memoryBytes     what one job may take; empty takes the machine's free memory at the time
+/// @param limits          what one request may bring
+public record ServerSettings(String host, int port, Path data, Optional<String> database, List<Installed> models,
+        OpenOptions options, int workers, Duration checkpointEvery, int attempts, int queueLength,
+        Optional<Long> memoryBytes, RequestLimits limits) {
+    /// A model under the name by which it is asked for.
+    public record Installed(String name, Path folder) {}
+
+    /// What one request may bring, checked before anything is decoded.
+    ///
+    /// @param bodyBytes    bytes of a request
+    /// @param parts        parts of a form
+    /// @param promptLength characters of a prompt
+    /// @param pixels       width times height of a picture
+    /// @param frames       frames of a video
+    public record RequestLimits(long bodyBytes, int parts, int promptLength, long pixels, int frames) {
+        public static RequestLimits defaults() {
+            return new RequestLimits(64L << 20, 32, 10_000, 4096L * 2304, 1000);
+        }
+    }
+
+    public ServerSettings {
+        models = List.copyOf(models);
+        if (models.isEmpty()) {
+            throw new ServerException("no model to serve; name one with --model, or fetch one: zoetrope pull");
+        }
+    }
+
+    /// Loopback, port 8188, one worker, an embedded database.
+    public static ServerSettings of(Path data, List<Installed> models) {
+        return new ServerSettings("127.0.0.1", 8188, data, Optional.empty(), models, OpenOptions.defaults(), 1,
+                Duration.ofSeconds(5), 4, 500, Optional.empty(), RequestLimits.defaults());
+    }
+
+    public ServerSettings address(String newHost, int newPort) {
+        return new ServerSettings(newHost, newPort, data, database, models, options, workers, checkpointEvery, attempts,
+                queueLength, memoryBytes, limits);
+    }
+
+    public ServerSettings database(Optional<String> url) {
+        return new ServerSettings(host, port, data, url, models, options, workers, checkpointEvery, attempts,
+                queueLength, memoryBytes, limits);
+    }
+
+    public ServerSettings options(OpenOptions how) {
+        return new ServerSettings(host, port, data, database, models, how, workers, checkpointEvery, attempts,
+                queueLength, memoryBytes, limits);
+    }
+
+    public ServerSettings workers(int count) {
+        return new ServerSettings(host, port, data, database, models, options, count, checkpointEvery, attempts,
+                queueLength, memoryBytes, limits);
+    }
+
+    public ServerSettings checkpointEvery(Duration time) {
+        return new ServerSettings(host, port, data, database, models, options, workers, time, attempts, queueLength,
+                memoryBytes, limits);
+    }
+
+    public ServerSettings queueLength(int jobs) {
+        return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts, jobs,
+                memoryBytes, limits);
+    }
+
+    public ServerSettings memoryBytes(long bytes) {
+        return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
+                queueLength, Optional.of(bytes), limits);
+    }
+}

@@ -1,0 +1,379 @@
+package org.zoetrope.server;
+
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.ImageFile;
+import org.zoetrope.media.MediaException;
+import org.zoetrope.media.Resize;
+import org.zoetrope.media.VideoReader;
+import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.CancelledException;
+import org.zoetrope.pipeline.Checkpoint;
+import org.zoetrope.pipeline.GenerationException;
+import org.zoetrope.pipeline.Given;
+import org.zoetrope.pipeline.LatentColours;
+import org.zoetrope.pipeline.Latents;
+import org.zoetrope.pipeline.Progress;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.Video;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.ConfigException;
+import org.zoetrope.weights.WeightsException;
+
+/// Makes the video of a job, wherever an earlier worker has left it: from the start, from a checkpoint between two steps,
+/// or from the finished latents.
+final class Worker {
+    private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
+    private static final int DENOISED = 90; // percent of a job that is denoising; the rest is decoding and writing
+    private static final int DECODED = 98;
+    private static final Duration BETWEEN_REPORTS = Duration.ofMillis(500);
+    private static final Duration BETWEEN_PREVIEWS = Duration.ofMillis(200);
+
+    private final ServerSettings settings;
+    private final String node;
+    private final JobStore store;
+    private final Models models;
+    private final Live live;
+    private final Metrics metrics;
+    private volatile boolean stopping;
+
+    Worker(ServerSettings settings, String node, JobStore store, Models models, Live live, Metrics metrics) {
+        this.settings = settings;
+        this.node = node;
+        this.store = store;
+        this.models = models;
+        this.live = live;
+        this.metrics = metrics;
+    }
+
+    /// From now on a running job is saved behind its step and given back.
+    void stop() {
+        stopping = true;
+    }
+
+    /// Why a run ended early.
+    private static final class Ended extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+        private final Reason reason;
+
+        enum Reason { LOST, STOPPING }
+
+        Ended(Reason reason) {
+            super(reason.toString(), null, false, false);
+            this.reason = reason;
+        }
+    }
+
+    /// Runs a job to its end.
+    ///
+    /// @throws JobQueue.Again if it is to run another time
+    void run(String id) {
+        if (stopping) {
+            throw JobQueue.Again.elsewhere();
+        }
+        var claimed = store.claim(id, node);
+        if (claimed.isEmpty()) {
+            return; // finished, or deleted
+        }
+        var job = claimed.get();
+        var folder = JobFolder.of(settings.data(), id);
+        MDC.put("job", id);
+        try {
+            if (job.cancelled()) {
+                failed(job, folder, new Job.Failure("cancelled", "the job was cancelled"));
+            } else if (job.attempts() > settings.attempts()) {
+                failed(job, folder, new Job.Failure("gave_up", ("the job was begun %d times and ended the process or "
+                        + "failed each time without getting any further").formatted(job.attempts() - 1)));
+            } else {
+                attempt(job, folder);
+            }
+        } finally {
+            live.forget(id);
+            MDC.remove("job");
+        }
+    }
+
+    private void attempt(Job job, JobFolder folder) {
+        var started = System.nanoTime();
+        try {
+            make(job, folder);
+            metrics.finished("completed", seconds(started));
+            LOG.info("completed {} in {} s", job.id(), Math.round(seconds(started) * 10) / 10.0);
+        } catch (Ended e) {
+            if (e.reason == Ended.Reason.STOPPING) {
+                giveBack(job);
+            }
+            if (store.find(job.id()).isEmpty()) {
+                folder.delete();
+            }
+            LOG.info("left {}, which is deleted or in other hands", job.id());
+        } catch (CancelledException e) {
+            if (stopping && Thread.interrupted()) {
+                giveBack(job);
+            }
+            metrics.finished("cancelled", seconds(started));
+            failed(job, folder, new Job.Failure("cancelled", "the job was " + e.getMessage()));
+        } catch (RequestException | MediaException e) {
+            failedFor(job, folder, "invalid_request", e);
+        } catch (ConfigException | WeightsException e) {
+            failedFor(job, folder, "model_unusable", e);
+        } catch (GenerationException | SamplingException e) {
+            failedFor(job, folder, "generation_failed", e);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            again(job, folder, e);
+        }
+    }
+
+    private void giveBack(Job job) {
+        if (store.giveBack(job)) {
+            LOG.info("gave {} back, since this node stops", job.id());
+            throw JobQueue.Again.elsewhere();
+        }
+    }
+
+    /// Something that another attempt may not meet: memory, the disk, the database.
+    private void again(Job job, JobFolder folder, Throwable e) {
+        if (job.attempts() >= settings.attempts()) {
+            failedFor(job, folder, e instanceof OutOfMemoryError ? "out_of_memory" : "internal_error", e);
+            return;
+        }
+        metrics.retried();
+        LOG.warn("attempt {} at {} failed and will be repeated", job.attempts(), job.id(), e);
+        throw JobQueue.Again.later(job.attempts(), String.valueOf(e.getMessage()));
+    }
+
+    private void failedFor(Job job, JobFolder folder, String code, Throwable e) {
+        LOG.warn("{} failed: {}", job.id(), code, e);
+        metrics.finished(code, 0);
+        failed(job, folder, new Job.Failure(code, String.valueOf(e.getMessage()).lines().findFirst().orElse(code)));
+    }
+
+    private void failed(Job job, JobFolder folder, Job.Failure failure) {
+        if (store.fail(job, failure)) {
+            folder.tidy();
+        }
+    }
+
+    private static double seconds(long since) {
+        return (System.nanoTime() - since) / 1e9;
+    }
+
+    // ---------------------------------------------------------------- making
+
+    private void make(Job job, JobFolder folder) {
+        var watch = new Watch(job, folder);
+        var model = models.get(job.model());
+        models.unloadOthers(job.model());
+        try (var _ = Scope.open()) {
+            var latents = denoised(job, folder, model, watch);
+            var video = model.decode(latents, watch);
+            watch.stage("write", 0, 0, DECODED);
+            var finished = job.kind() == Job.Kind.EXTEND ? appended(folder, video) : video;
+            write(folder, finished);
+            if (!store.complete(job, finished.recipe().toJson(),
+                    Stream.concat(job.notices().stream(), finished.notices().stream()).distinct()
+                            .toList())) {
+                throw new Ended(Ended.Reason.LOST);
+            }
+        }
+        watch.close();
+        folder.tidy();
+    }
+
+    private Latents denoised(Job job, JobFolder folder, VideoModel model, Watch watch) {
+        if (Files.isRegularFile(folder.latents())) {
+            try {
+                return Latents.load(folder.latents());
+            } catch (WeightsException e) {
+                LOG.warn("the latents of {} are damaged; they are made again", job.id(), e);
+            }
+        }
+        watch.colours = colours(job);
+        var wanted = job.wanted();
+        var request = wanted.request(
+                wanted.image().map(name -> ImageFile.read(folder.input(name))),
+                wanted.video().map(name -> VideoReader.read(folder.input(name)).atRate(wanted.fps())));
+        var latents = denoised(model, request, checkpoint(job, folder), watch);
+        latents.save(folder.latents());
+        return latents;
+    }
+
+    private static Latents denoised(VideoModel model, Request request, Given given, Watch watch) {
+        try {
+            return model.denoise(request, given, watch);
+        } catch (RequestException e) {
+            if (given.checkpoint().isEmpty()) {
+                throw e;
+            }
+            // Such as a server that was started again with another number type.
+            LOG.warn("the checkpoint does not fit any more; the job begins again: {}", e.getMessage());
+            return model.denoise(request, watch);
+        }
+    }
+
+    private Given checkpoint(Job job, JobFolder folder) {
+        if (!Files.isRegularFile(folder.checkpoint())) {
+            return Given.nothing();
+        }
+        try {
+            var checkpoint = Checkpoint.load(folder.checkpoint());
+            LOG.info("{} goes on behind step {}", job.id(), checkpoint.state().done());
+            return Given.nothing().checkpoint(checkpoint);
+        } catch (WeightsException | ConfigException e) {
+            LOG.warn("the checkpoint of {} cannot be used; the job begins again", job.id(), e);
+            return Given.nothing();
+        }
+    }
+
+    private Optional<LatentColours> colours(Job job) {
+        try {
+            return Optional.of(models.colours(job.model(), ProgressListener.none()));
+        } catch (RuntimeException e) {
+            LOG.warn("no previews for {}: their colours could not be fitted", job.model(), e);
+            return Optional.empty();
+        }
+    }
+
+    /// The video that is extended, followed by what was made from its last frame on.
+    private static Video appended(JobFolder folder, Video made) {
+        var before = VideoReader.read(folder.input("source.mp4"));
+        var after = made.frames();
+        var fitted = Resize.toFill(before, after.width(), after.height()).frames();
+        var images = Stream.concat(fitted.images().stream(),
+                after.slice(1, after.count()).images().stream()).toList();
+        return new Video(new Frames(after.width(), after.height(), after.fps(), images), made.recipe(),
+                made.notices());
+    }
+
+    private static void write(JobFolder folder, Video video) {
+        var frames = video.frames();
+        var recipe = VideoWriter.Options.defaults().withComment(video.recipe().toJson());
+        VideoWriter.write(frames, folder.file(JobFolder.Variant.VIDEO), recipe);
+        VideoWriter.write(Pictures.thumbnail(frames), folder.file(JobFolder.Variant.THUMBNAIL));
+        folder.write(JobFolder.Variant.SPRITESHEET.file, Pictures.sheetJpeg(frames));
+    }
+
+    // ---------------------------------------------------------------- watching
+
+    /// Tells clients, the database and the metrics where a run stands; saves checkpoints; stops the run.
+    private final class Watch implements ProgressListener {
+        private final Job job;
+        private final JobFolder folder;
+        private Optional<LatentColours> colours = Optional.empty();
+        private String stage = "";
+        private long stageStarted = System.nanoTime();
+        private long stepStarted = System.nanoTime();
+        private long reported;
+        private long previewed;
+        private long saved = System.nanoTime();
+        private boolean isSaved; // since this node stops
+
+        Watch(Job job, JobFolder folder) {
+            this.job = job;
+            this.folder = folder;
+        }
+
+        @Override
+        public void on(Progress progress) {
+            leaveIfInterrupted();
+            switch (progress) {
+                case Progress.Notice _ -> {
+                    // The finished video carries it.
+                }
+                case Progress.Loading _ -> stage("load", 0, 0, 0);
+                case Progress.Encoding _ -> stage("encode", 0, 0, 0);
+                case Progress.Denoising(var done, var steps, _) -> {
+                    if (stage.equals("denoise")) {
+                        metrics.step(seconds(stepStarted));
+                    }
+                    stepStarted = System.nanoTime();
+                    stage("denoise", done, steps, DENOISED * done / steps);
+                }
+                case Progress.Decoding(var done, var chunks) ->
+                    stage("decode", done, chunks, DENOISED + (DECODED - DENOISED) * done / Math.max(1, chunks));
+            }
+        }
+
+        @Override
+        public void after(Checkpoint checkpoint, Supplier<Tensor> clean) {
+            if (stopping || System.nanoTime() - saved >= settings.checkpointEvery().toNanos()) {
+                checkpoint.save(folder.checkpoint());
+                store.gotFurther(job);
+                saved = System.nanoTime();
+                isSaved = stopping;
+            }
+            if (System.nanoTime() - previewed >= BETWEEN_PREVIEWS.toNanos()) {
+                colours.ifPresent(c -> preview(c, checkpoint, clean));
+                previewed = System.nanoTime();
+            }
+        }
+
+        private void preview(LatentColours colours, Checkpoint checkpoint,
+                Supplier<Tensor> clean) {
+            try {
+                var frames = colours.picture(clean.get(), job.wanted().fps());
+                var rate = frames.count() / job.wanted().seconds();
+                var done = checkpoint.state().done();
+                live.report(job.id(), stage, done, job.wanted().steps(), DENOISED * done / job.wanted().steps(),
+                        Optional.of(new Live.Preview(Pictures.stripPng(frames), frames.width(), frames.height(),
+                                frames.count(), rate)));
+            } catch (SamplingException _) {
+                // At the first level there may be no signal to show.
+            }
+        }
+
+        /// A queue that closes interrupts a run whose step takes too long. The mark is taken away, since the file of the
+        /// embedded database does not survive being used by an interrupted thread.
+        private void leaveIfInterrupted() {
+            if (stopping && Thread.interrupted()) {
+                throw new Ended(Ended.Reason.STOPPING);
+            }
+        }
+
+        void stage(String name, int done, int of, int percent) {
+            var entered = !stage.equals(name);
+            if (entered) {
+                close();
+                stage = name;
+                stageStarted = System.nanoTime();
+            }
+            live.report(job.id(), name, done, of, percent, Optional.empty());
+            if (entered || System.nanoTime() - reported >= BETWEEN_REPORTS.toNanos()) {
+                store.report(job, name, done, of, percent);
+                reported = System.nanoTime();
+            }
+        }
+
+        /// The stage has ended.
+        void close() {
+            if (!stage.isEmpty()) {
+                metrics.stage(stage, seconds(stageStarted));
+            }
+        }
+
+        @Override
+        public boolean isCancelled() {
+            leaveIfInterrupted();
+            if (stopping && (stage.equals("decode") || (stage.equals("denoise") && isSaved))) {
+                throw new Ended(Ended.Reason.STOPPING);
+            }
+            return switch (store.standing(job)) {
+                case GOES_ON -> false;
+                case CANCELLED -> true;
+                case LOST -> throw new Ended(Ended.Reason.LOST);
+            };
+        }
+    }
+}

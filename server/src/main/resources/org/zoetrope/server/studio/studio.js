@@ -1,0 +1,418 @@
+// The studio: one page over the public API. Nothing here is a secret door; a program can do all of it.
+
+const $ = id => document.getElementById(id);
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+const UNFINISHED = ['queued', 'in_progress'];
+const PAGE = 24;
+
+const models = new Map();
+const watched = new Map(); // id of an unfinished job -> what is shown of it
+let oldest = '';
+let base = null; // the video that the next one starts from
+let shown = null; // the video in the viewer
+
+// ---------------------------------------------------------------- talking to the server
+
+class Refusal extends Error {
+    constructor(status, body) {
+        super(body?.error?.message ?? `the server answered ${status}`);
+        this.status = status;
+    }
+}
+
+async function ask(path, options = {}) {
+    let response;
+    try {
+        response = await fetch(path, options);
+    } catch {
+        throw new Refusal(0, {error: {message: 'the server does not answer; is it still running?'}});
+    }
+    if (response.status === 401) {
+        await askForKey();
+        return ask(path, options);
+    }
+    const text = await response.text();
+    const body = text ? JSON.parse(text) : null;
+    if (!response.ok) throw new Refusal(response.status, body);
+    return body;
+}
+
+let keyAsked = null;
+
+function askForKey() {
+    keyAsked ??= new Promise(resolve => {
+        $('key-dialog').showModal();
+        $('key-form').onsubmit = async event => {
+            event.preventDefault();
+            const sent = await fetch('/studio/key', {method: 'POST', headers: {'Content-Type': 'application/json'},
+                body: JSON.stringify({key: $('key').value})});
+            if (sent.ok && (await fetch('/v1/models')).ok) {
+                $('key-dialog').close();
+                keyAsked = null;
+                resolve();
+            } else {
+                say($('key-error'), 'This key is unknown here.');
+            }
+        };
+    });
+    return keyAsked;
+}
+
+function say(element, text) {
+    element.textContent = text;
+    element.hidden = !text;
+}
+
+function announce(text) {
+    $('announcer').textContent = text;
+}
+
+// ---------------------------------------------------------------- asking for a video
+
+async function listModels() {
+    for (const model of (await ask('/v1/models')).data) {
+        models.set(model.id, model);
+        $('model').append(new Option(model.error ? `${model.id} (not usable)` : model.id, model.id));
+    }
+    modelChosen();
+}
+
+function modelChosen() {
+    const model = models.get($('model').value);
+    if (!model || model.error) {
+        say($('form-error'), model?.error ?? '');
+        return;
+    }
+    say($('form-error'), '');
+    const suggest = (id, value) => { $(id).placeholder = value; };
+    suggest('width', model.width);
+    suggest('height', model.height);
+    suggest('frames', model.num_frames);
+    suggest('fps', model.fps);
+    suggest('steps', model.steps);
+    suggest('guidance', model.guidance_scale);
+    $('width').step = $('height').step = model.size_step;
+    $('picture-field').hidden = !model.takes_image;
+}
+
+async function submit(event) {
+    event?.preventDefault();
+    say($('form-error'), '');
+    if (!$('prompt').value.trim()) {
+        say($('form-error'), 'Write a prompt first.');
+        $('prompt').focus();
+        return;
+    }
+    const body = new FormData();
+    for (const element of $('form').querySelectorAll('[name]')) {
+        if (element.value.trim() && !(base && element.name === 'model')) body.set(element.name, element.value.trim());
+    }
+    const width = $('width').value || $('width').placeholder, height = $('height').value || $('height').placeholder;
+    if (!base && ($('width').value || $('height').value)) body.set('size', `${width}x${height}`);
+    if (!base && $('picture').files.length) body.set('input_reference', $('picture').files[0]);
+    if (base) body.set('strength', $('strength').value);
+    $('go').disabled = true;
+    try {
+        const video = await ask(base ? `/v1/videos/${base.id}/remix` : '/v1/videos', {method: 'POST', body,
+            headers: {'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random())}});
+        announce('The video is in the queue.');
+        watch(video);
+    } catch (e) {
+        say($('form-error'), e.message);
+    } finally {
+        $('go').disabled = false;
+    }
+}
+
+function startFrom(video) {
+    base = video;
+    $('base').hidden = !video;
+    $('strength-field').hidden = !video;
+    $('width').disabled = $('height').disabled = $('model').disabled = Boolean(video);
+    if (video) $('base').querySelector('span').textContent = `Starts from “${video.prompt}”.`;
+    $('go').textContent = video ? 'Make another from this video' : 'Make the video';
+}
+
+function reuse(video) {
+    $('prompt').value = video.prompt;
+    $('negative').value = video.negative_prompt;
+    $('seed').value = video.seed;
+    if (models.has(video.made_by)) $('model').value = video.made_by;
+    modelChosen();
+    $('width').value = video.width;
+    $('height').value = video.height;
+    $('frames').value = video.num_frames;
+    $('fps').value = video.fps;
+    $('steps').value = video.steps;
+    $('guidance').value = video.guidance_scale;
+    $('prompt').focus();
+}
+
+// ---------------------------------------------------------------- watching jobs
+
+function watch(video) {
+    if (watched.has(video.id)) return;
+    const item = document.createElement('li');
+    item.id = 'job-' + video.id;
+    const canvas = Object.assign(document.createElement('canvas'), {width: 128, height: 128});
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', `Preview of ${video.prompt}`);
+    const words = document.createElement('div');
+    const title = Object.assign(document.createElement('div'), {className: 'words', textContent: video.prompt});
+    const bar = Object.assign(document.createElement('progress'), {max: 100, value: video.progress});
+    bar.setAttribute('aria-label', `Progress of ${video.prompt}`);
+    const state = Object.assign(document.createElement('div'), {className: 'state'});
+    words.append(title, bar, state);
+    const stop = Object.assign(document.createElement('button'), {type: 'button', textContent: 'Cancel'});
+    stop.setAttribute('aria-label', `Cancel ${video.prompt}`);
+    stop.onclick = async () => {
+        stop.disabled = true;
+        try {
+            await ask(`/v1/videos/${video.id}/cancel`, {method: 'POST'});
+        } catch (e) {
+            state.textContent = e.message;
+        }
+    };
+    item.append(canvas, words, stop);
+    $('queue').append(item);
+    const job = {video, item, canvas, bar, state, film: null, frame: 0};
+    watched.set(video.id, job);
+    tell(job, video);
+    queueChanged();
+    const events = new EventSource(`/v1/videos/${video.id}/events`);
+    job.events = events;
+    events.addEventListener('progress', event => tell(job, JSON.parse(event.data)));
+    const end = event => {
+        events.close();
+        finished(job, JSON.parse(event.data), event.type);
+    };
+    for (const type of ['completed', 'failed', 'deleted']) events.addEventListener(type, end);
+}
+
+function tell(job, now) {
+    const stages = {load: 'loading the model', encode: 'reading the prompt', denoise: 'denoising',
+        decode: 'decoding', write: 'writing', queued: 'waiting'};
+    const count = now.total_steps > 0 && ['denoise', 'decode'].includes(now.stage)
+        ? `, ${now.step} of ${now.total_steps}` : '';
+    const ahead = now.status === 'queued' && now.queue_position > 0 ? `, ${now.queue_position} before it` : '';
+    job.state.textContent = (stages[now.stage] ?? now.stage) + count + ahead;
+    job.bar.value = now.progress;
+    if (now.preview) show(job, now.preview);
+}
+
+function show(job, preview) {
+    const image = new Image();
+    image.onload = () => {
+        job.film = {image, ...preview};
+        draw(job);
+        if (!job.timer && !still.matches && preview.frames > 1) {
+            job.timer = setInterval(() => { job.frame++; draw(job); }, 1000 / Math.max(1, preview.fps));
+        }
+    };
+    image.src = preview.image;
+}
+
+function draw({canvas, film, frame}) {
+    const {image, width, height, frames} = film;
+    const scale = Math.min(canvas.width / width, canvas.height / height);
+    const pen = canvas.getContext('2d');
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.imageSmoothingQuality = 'high';
+    pen.drawImage(image, (frame % frames) * width, 0, width, height, (canvas.width - width * scale) / 2,
+        (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+
+function finished(job, video, how) {
+    clearInterval(job.timer);
+    job.item.remove();
+    watched.delete(job.video.id);
+    queueChanged();
+    if (how === 'deleted') return;
+    announce(how === 'completed' ? `Finished: ${video.prompt}` : `Failed: ${video.error?.message ?? video.prompt}`);
+    $('gallery').prepend(card(video));
+    $('gallery-empty').hidden = true;
+}
+
+function queueChanged() {
+    $('queue-empty').hidden = watched.size > 0;
+    document.title = watched.size ? `(${watched.size}) Zoetrope` : 'Zoetrope';
+}
+
+// ---------------------------------------------------------------- gallery
+
+const content = (id, variant) => `/v1/videos/${id}/content${variant ? '?variant=' + variant : ''}`;
+
+function card(video) {
+    const item = document.createElement('li');
+    item.id = 'card-' + video.id;
+    const button = Object.assign(document.createElement('button'), {type: 'button'});
+    button.setAttribute('aria-label', video.status === 'completed' ? `Open ${video.prompt}`
+        : `${video.prompt}: ${video.error?.message ?? 'failed'}`);
+    const caption = Object.assign(document.createElement('span'), {className: 'caption', textContent: video.prompt});
+    if (video.status === 'completed') {
+        const image = Object.assign(document.createElement('img'), {src: content(video.id, 'thumbnail'), alt: '',
+            loading: 'lazy'});
+        button.append(image, caption);
+        button.onpointerenter = () => play(button, image, video);
+    } else {
+        const reason = Object.assign(document.createElement('span'), {className: 'failed',
+            textContent: video.error?.code === 'cancelled' ? 'cancelled' : video.error?.message ?? 'failed'});
+        button.append(reason, caption);
+    }
+    button.onclick = () => { location.hash = video.id; };
+    item.append(button);
+    return item;
+}
+
+function play(button, image, video) {
+    if (still.matches) return;
+    const clip = Object.assign(document.createElement('video'), {src: content(video.id), muted: true, loop: true,
+        autoplay: true, playsInline: true});
+    clip.oncanplay = () => image.replaceWith(clip);
+    button.onpointerleave = () => { clip.replaceWith(image); clip.src = ''; };
+}
+
+async function gallery(fresh) {
+    if (fresh) oldest = '';
+    const query = new URLSearchParams({limit: PAGE});
+    if (oldest) query.set('after', oldest);
+    if ($('search').value.trim()) query.set('search', $('search').value.trim());
+    const page = await ask('/v1/videos?' + query);
+    if (fresh) $('gallery').replaceChildren();
+    for (const video of page.data) {
+        if (UNFINISHED.includes(video.status)) watch(video);
+        else $('gallery').append(card(video));
+    }
+    oldest = page.last_id ?? oldest;
+    $('more').hidden = !page.has_more;
+    $('gallery-empty').hidden = $('gallery').children.length > 0;
+    $('gallery-empty').textContent = $('search').value.trim() ? 'No prompt has these words.' : 'No videos yet.';
+}
+
+// ---------------------------------------------------------------- one video
+
+async function view(id) {
+    let video;
+    try {
+        video = await ask('/v1/videos/' + encodeURIComponent(id));
+    } catch (e) {
+        announce(e.message);
+        location.hash = '';
+        return;
+    }
+    if (UNFINISHED.includes(video.status)) {
+        watch(video);
+        $('job-' + id)?.scrollIntoView();
+        return;
+    }
+    shown = video;
+    const done = video.status === 'completed';
+    $('viewer-title').textContent = video.prompt;
+    $('stage').hidden = !done;
+    compare(false);
+    if (done) {
+        $('player').src = content(id);
+        if (!still.matches) $('player').play().catch(() => {});
+        $('download').href = content(id);
+        $('download').download = `${video.prompt.replace(/[^\p{L}\p{N}]+/gu, '-').slice(0, 48) || 'video'}.mp4`;
+        $('sheet').href = content(id, 'spritesheet');
+    }
+    for (const action of ['download', 'sheet', 'remix', 'share']) $(action).hidden = !done;
+    $('compare-toggle').hidden = !(done && video.remixed_from_video_id);
+    $('notices').replaceChildren(...[...(done ? [] : [video.error?.message ?? 'failed']), ...video.notices]
+        .map(text => Object.assign(document.createElement('li'), {textContent: text})));
+    const rows = {Model: video.made_by, Seed: video.seed, Size: `${video.width} × ${video.height}`,
+        Frames: `${video.num_frames} at ${video.fps} per second`, Steps: video.steps, Guidance: video.guidance_scale,
+        'Negative prompt': video.negative_prompt || 'none',
+        Made: new Date((video.completed_at ?? video.created_at) * 1000).toLocaleString(), Id: video.id};
+    $('recipe').replaceChildren(...Object.entries(rows).flatMap(([name, value]) => [
+        Object.assign(document.createElement('dt'), {textContent: name}),
+        Object.assign(document.createElement('dd'), {textContent: value})]));
+    if (!$('viewer').open) $('viewer').showModal();
+}
+
+function compare(on) {
+    $('compare').hidden = !on;
+    $('player').hidden = on;
+    $('compare-toggle').setAttribute('aria-pressed', on);
+    if (on) {
+        $('before').src = content(shown.remixed_from_video_id);
+        $('after').src = content(shown.id);
+        $('player').pause();
+        for (const id of ['before', 'after']) {
+            $(id).currentTime = 0;
+            $(id).play().catch(() => {});
+        }
+    } else {
+        for (const id of ['before', 'after']) $(id).removeAttribute('src');
+    }
+}
+
+function closed() {
+    $('player').removeAttribute('src');
+    $('player').load();
+    compare(false);
+    shown = null;
+    if (location.hash) history.replaceState(null, '', location.pathname);
+}
+
+async function remove() {
+    const video = shown;
+    if (!video || !confirm('Delete this video for good?')) return;
+    await ask('/v1/videos/' + video.id, {method: 'DELETE'});
+    $('card-' + video.id)?.remove();
+    $('viewer').close();
+    announce('Deleted.');
+}
+
+function neighbour(step) {
+    const cards = [...$('gallery').children];
+    const at = cards.findIndex(item => item.id === 'card-' + shown?.id);
+    const next = cards[at + step];
+    if (at >= 0 && next) location.hash = next.id.slice(5);
+}
+
+function routed() {
+    const id = location.hash.slice(1);
+    if (/^video_[0-9a-f]{32}$/.test(id)) view(id);
+    else if ($('viewer').open) $('viewer').close();
+}
+
+// ---------------------------------------------------------------- beginning
+
+function later(action, milliseconds) {
+    let timer;
+    return () => { clearTimeout(timer); timer = setTimeout(action, milliseconds); };
+}
+
+$('form').onsubmit = submit;
+$('model').onchange = modelChosen;
+$('no-base').onclick = () => startFrom(null);
+$('strength').oninput = () => { $('strength-shown').value = $('strength').value; };
+$('search').oninput = later(() => gallery(true).catch(e => announce(e.message)), 250);
+$('more').onclick = () => gallery(false).catch(e => announce(e.message));
+$('close').onclick = () => $('viewer').close();
+$('viewer').onclose = closed;
+$('viewer').onclick = event => { if (event.target === $('viewer')) $('viewer').close(); };
+$('reuse').onclick = () => { const video = shown; $('viewer').close(); startFrom(null); reuse(video); };
+$('remix').onclick = () => { const video = shown; $('viewer').close(); startFrom(video); reuse(video); };
+$('delete').onclick = () => remove().catch(e => announce(e.message));
+$('compare-toggle').onclick = () => compare($('compare').hidden);
+$('wipe').oninput = () => $('compare').style.setProperty('--cut', $('wipe').value + '%');
+$('share').onclick = async () => {
+    await navigator.clipboard?.writeText(`${location.origin}/#${shown.id}`).catch(() => {});
+    $('share').textContent = 'Copied';
+    setTimeout(() => { $('share').textContent = 'Copy link'; }, 1500);
+};
+addEventListener('hashchange', routed);
+addEventListener('keydown', event => {
+    const writing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && $('form').contains(event.target)) submit(event);
+    else if (event.key === '/' && !writing && !$('viewer').open) { event.preventDefault(); $('search').focus(); }
+    else if ($('viewer').open && !writing && event.target.tagName !== 'VIDEO') {
+        if (event.key === 'ArrowRight') neighbour(1);
+        if (event.key === 'ArrowLeft') neighbour(-1);
+    }
+});
+$('settings').open = matchMedia('(min-width: 52rem)').matches;
+listModels().then(() => gallery(true)).then(routed).catch(e => say($('form-error'), e.message));
