@@ -8,6 +8,7 @@ import org.zoetrope.media.MediaException;
 import org.zoetrope.pipeline.CancelledException;
 import org.zoetrope.pipeline.GenerationException;
 import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.server.ServerException;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.WeightsException;
@@ -58,7 +59,7 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
         return switch (e) {
             case RequestException _, UsageException _ -> said(e, MISTAKEN);
             case ConfigException _, WeightsException _, ShapeException _, MediaException _ -> said(e, FAILED);
-            case SamplingException _, GenerationException _, HubException _ -> said(e, FAILED);
+            case SamplingException _, GenerationException _, HubException _, ServerException _ -> said(e, FAILED);
             case UncheckedIOException u -> said("%s".formatted(String.valueOf(u.getCause())), FAILED);
             case IOException _ -> said(e.toString(), FAILED);
             case OutOfMemoryError _ -> said(e + "\n  fix    ask for fewer or smaller frames, or give Java more with "

@@ -52,15 +52,19 @@ final class ModelOptions {
     private Optional<Integer> threads;
 
     VideoModel open(Installation installation, String model) {
+        return VideoModel.open(installation.model(model), options());
+    }
+
+    /// How to open a model; sets the number of threads, which all models of a process share.
+    OpenOptions options() {
         threads.ifPresent(count -> {
             if (count < 1 || count > 1024) {
                 throw new UsageException("%d threads; give 1 to 1024", count);
             }
             Torch.threads(count);
         });
-        var folder = installation.model(model);
         var options = OpenOptions.defaults().device(device);
-        return VideoModel.open(folder, dtype.map(options::dtype).orElse(options));
+        return dtype.map(options::dtype).orElse(options);
     }
 
     /// The decision in words, such as `float32 on cpu, 2 threads, AVX512`.

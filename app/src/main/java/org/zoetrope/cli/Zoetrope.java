@@ -13,8 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "zoetrope", mixinStandardHelpOptions = true, versionProvider = Zoetrope.Version.class,
         subcommandsRepeatable = false, synopsisSubcommandLabel = "COMMAND",
         description = "Text to video, on the JVM.", subcommands = {
-                GenerateCommand.class, EditCommand.class, InspectCommand.class, EvaluateCommand.class,
-                TrainCommand.class,
+                GenerateCommand.class, EditCommand.class, ServeCommand.class, InspectCommand.class,
+                EvaluateCommand.class, TrainCommand.class,
                 PullCommand.class, ParityCommand.class, DoctorCommand.class, CompletionCommand.class},
         footer = {"",
                 "Exit codes: 0 done, 1 failed, 2 a mistake in what was asked, 130 interrupted.", "",
