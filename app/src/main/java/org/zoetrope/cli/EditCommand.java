@@ -16,6 +16,7 @@ import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Limits;
 import org.zoetrope.media.MediaException;
+import org.zoetrope.media.MediaFile;
 import org.zoetrope.media.MediaInfo;
 import org.zoetrope.media.Resize;
 import org.zoetrope.media.SideBySide;
@@ -107,6 +108,7 @@ final class EditCommand implements Callable<Integer> {
                 ".mp4"));
         var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
         var source = fitting(read(video), target);
+        tellRate(source);
         requireWritable(source, target, kept);
         var sound = heard(target);
         try (var opened = options.open(Installation.find(), model);
@@ -132,6 +134,13 @@ final class EditCommand implements Callable<Integer> {
             return VideoReader.read(file, LIMITS);
         } catch (MediaException e) {
             throw new UsageException(e);
+        }
+    }
+
+    private void tellRate(Frames source) {
+        if (MediaFile.inspect(video, LIMITS).variableRate()) {
+            tell("note      the frames of the video are shown for different times; they are edited and written at "
+                    + "their average rate, %.2f a second", source.fps());
         }
     }
 

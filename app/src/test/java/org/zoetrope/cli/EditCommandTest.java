@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.zoetrope.cli.Typed.type;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,8 +22,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.MediaFile;
+import org.zoetrope.media.SoundTrack;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.SafetensorsFile;
+import org.zoetrope.weights.SafetensorsWriter;
 
 class EditCommandTest {
     @TempDir static Path shared;
@@ -108,6 +117,39 @@ class EditCommandTest {
         type("edit", clip, "--resume", "-m", model, "-o", folder.resolve("other.mkv")).fails(2, "nothing to resume");
     }
 
+    /// The decoder's last layer is spoilt and then repaired: the long part is not done twice.
+    @Test
+    void aDecodingThatFailedIsRepeatedAlone() throws IOException {
+        var weights = model.resolve("vae/diffusion_pytorch_model.safetensors");
+        var good = Files.readAllBytes(weights);
+        var kept = Path.of(target + ".latents.safetensors");
+        try {
+            spoil(weights);
+            var typed = edit(clip);
+            typed.fails(1, "not finite");
+            assertThat(typed.err()).contains("the edited latents are in " + kept, "--resume goes on from there");
+            assertThat(target).doesNotExist();
+            assertThat(kept).isNotEmptyFile();
+        } finally {
+            Files.write(weights, good);
+        }
+        assertThat(edit(clip, "--resume").succeeds().err()).contains("resume").doesNotContain("denoise");
+        assertThat(kept).doesNotExist();
+        var resumed = VideoReader.read(target).images().toArray();
+        edit(clip).succeeds();
+        assertThat(Arrays.deepEquals(VideoReader.read(target).images().toArray(), resumed)).isTrue();
+    }
+
+    private static void spoil(Path weights) {
+        Scope.run(() -> {
+            var file = SafetensorsFile.open(weights);
+            var tensors = new HashMap<String, Tensor>();
+            file.names().forEach(name -> tensors.put(name, name.startsWith("decoder.conv_out") ? file.tensor(name)
+                    .times(Double.NaN) : file.tensor(name).copy()));
+            SafetensorsWriter.write(weights, tensors, file.metadata());
+        });
+    }
+
     // ---------------------------------------------------------------- bad input
 
     @Test
@@ -134,11 +176,68 @@ class EditCommandTest {
 
     @Test
     void aVideoThatIsTooLongIsRefusedBeforeItIsDecoded() {
-        edit(write(shared.resolve("long.mkv"), 16, 16, 100, 1100)).fails(2, "the limit is 1000 frames");
+        edit(write(shared.resolve("long.mkv"), 16, 16, 100, 10_000)).fails(2, "the limit is 1000 frames");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"clip.mp4, clip.mov", "clip.webm, clip.webm", "clip.gif, clip.gif", "clip.webp, clip.webp"})
+    void everyContainerIsRead(String written, String named) throws IOException {
+        var file = folder.resolve(named);
+        Files.move(write(shared.resolve(written), 32, 32, 10, 5), file);
+        edit(file).succeeds();
+        assertThat(VideoReader.read(target).count()).isEqualTo(5);
+        assertThat(MediaFile.inspect(target).fps()).isEqualTo(10);
+    }
+
+    /// The delays of a GIF are changed in the file: frame 1 now stays for seven hundredths, frame 2 for half a second.
+    @Test
+    void aRateThatVariesIsSaid() throws IOException {
+        var file = write(folder.resolve("varying.gif"), 32, 32, 10, 6);
+        var bytes = Files.readAllBytes(file);
+        var frame = 0;
+        for (var at = 0; at + 8 < bytes.length; at++) {
+            if (bytes[at] == 0x21 && bytes[at + 1] == (byte) 0xf9 && bytes[at + 2] == 4) { // graphic control extension
+                bytes[at + 4] = (byte) (frame == 1 ? 7 : frame == 2 ? 50 : 10);
+                frame++;
+            }
+        }
+        assertThat(edit(Files.write(file, bytes)).succeeds().err()).contains("shown for different times")
+                .contains("6.19 a second");
+        assertThat(edit(clip).succeeds().err()).doesNotContain("different times");
+    }
+
+    @Test
+    void soundIsKeptWhereItIsAskedFor() throws IOException {
+        var loud = write(folder.resolve("loud.mkv"), 32, 32, 8, 9);
+        SoundTrack.carry(tone(folder.resolve("tone.wav")), loud);
+        assertThat(edit(loud).succeeds().err()).contains("sound of the video is left out; --keep-audio keeps it");
+        assertThat(SoundTrack.isIn(target)).isFalse();
+        edit(loud, "--keep-audio").succeeds();
+        assertThat(SoundTrack.isIn(target)).isTrue();
+        assertThat(VideoReader.read(target).count()).isEqualTo(9);
+        assertThat(MediaFile.inspect(target).comment().orElseThrow()).contains("a blue square");
+        assertThat(edit(clip, "--keep-audio").succeeds().err()).contains("no sound to keep");
+        target = folder.resolve("edited.gif");
+        edit(loud, "--keep-audio").fails(2, "edited.gif cannot hold sound", "write .mp4");
+    }
+
+    /// A second of a tone as it lies in a .wav: 8000 samples of 16 bits.
+    private static Path tone(Path file) throws IOException {
+        var samples = 8000;
+        var wav = ByteBuffer.allocate(44 + 2 * samples).order(ByteOrder.LITTLE_ENDIAN);
+        wav.put("RIFF".getBytes(StandardCharsets.US_ASCII)).putInt(36 + 2 * samples);
+        wav.put("WAVEfmt ".getBytes(StandardCharsets.US_ASCII)).putInt(16).putShort((short) 1).putShort((short) 1);
+        wav.putInt(samples).putInt(2 * samples).putShort((short) 2).putShort((short) 16);
+        wav.put("data".getBytes(StandardCharsets.US_ASCII)).putInt(2 * samples);
+        for (var i = 0; i < samples; i++) {
+            wav.putShort((short) (8000 * Math.sin(i * 0.3)));
+        }
+        return Files.write(file, wav.array());
     }
 
     @Test
     void filesThatAreNoVideosAreNamed() throws IOException {
+        edit(Files.move(tone(folder.resolve("tone.wav")), folder.resolve("tone.mp4"))).fails(2, "no video stream");
         edit(Files.writeString(folder.resolve("text.mp4"), "no video at all")).fails(2, "text.mp4", "not a video");
         var whole = write(shared.resolve("whole.mp4"), 64, 64, 8, 17);
         var bytes = Files.readAllBytes(whole);
