@@ -130,6 +130,34 @@ class VideoEditorTest {
         return all;
     }
 
+    /// V-31: no edit keeps more than the autoencoder does, until its loss is given back.
+    @Test
+    void whatTheAutoencoderLostIsGivenBackOutsideTheMask() {
+        var clip = clip(9, 64, 64, 8);
+        var corner = new MaskSource.Drawn(PixelMask.box(0, 0, 16, 16, 64, 64, false), SoftEdge.hard());
+        var plain = edit(model, clip, SQUARE.size(64, 64).mask(corner).composite(false));
+        var whole = edit(model, clip, SQUARE.size(64, 64).mask(corner));
+        assertThat(offOutside(whole.frames(), clip, 32)).isLessThan(0.5 * offOutside(plain.frames(), clip, 32));
+        assertThat(offOutside(plain.frames(), clip, 32))
+                .isGreaterThanOrEqualTo(0.9 * offOutside(plain.codec(), clip, 32));
+    }
+
+    /// Mean square difference of two clips beyond the square in the upper left corner.
+    private static double offOutside(Frames a, Frames b, int corner) {
+        double sum = 0;
+        for (var f = 0; f < a.count(); f++) {
+            for (var y = 0; y < a.height(); y++) {
+                for (var x = 0; x < a.width(); x++) {
+                    for (var shift = 0; shift <= 16 && (x >= corner || y >= corner); shift += 8) {
+                        double off = (a.pixel(f, x, y) >> shift & 0xff) - (b.pixel(f, x, y) >> shift & 0xff);
+                        sum += off * off;
+                    }
+                }
+            }
+        }
+        return sum;
+    }
+
     // ---------------------------------------------------------------- methods and masks
 
     static Stream<EditRequest> ways() {
