@@ -6,6 +6,7 @@ import static org.zoetrope.weights.Init.normal;
 import static org.zoetrope.weights.Init.uniform;
 import static org.zoetrope.weights.Init.zeros;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -153,6 +154,10 @@ public final class CogVideoXTransformer {
     }
 
     /// As [#forward(Tensor, Tensor, Tensor, Optional)], with what is special about this call.
+    ///
+    /// A prompt may also differ from frame to frame [B, T, L, D] with one text for each frame of tokens: its copies pass
+    /// through the blocks side by side, and frame f and copy f see copy f and the whole video. With equal copies this is
+    /// the plain prediction. The attention of such a call is not watched.
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> ofsValue, Pass pass) {
         checkShape(x);
         require(ofsValue.isPresent() == (ofs != null), "this model %s an ofs value", ofs != null ? "needs" : "does not take");
@@ -163,21 +168,25 @@ public final class CogVideoXTransformer {
         if (ofs != null) {
             condition = condition.plus(ofs.forward(ofsValue.orElseThrow()));
         }
-        var words = text.forward(prompt);                                                         // [B, L, D]
-        var video = embed(x);                                                                     // [B, V, D]
         var tokens = frames / config.patchFrames();
+        var copies = Math.toIntExact(prompt.rank() == 4 ? prompt.size(1) : 1);
+        require(prompt.rank() == 3 || copies == tokens, "prompts %s are for %d frames of tokens; the latents have %d", prompt, copies, tokens);
+        var words = text.forward(prompt);                                                         // [B, L, D] or [B, T, L, D]
+        var video = embed(x);                                                                     // [B, V, D]
         if (positions != null) {
-            require(positions.size(1) == words.size(1) + video.size(1), "learned positions hold %d tokens; %d text and %d video tokens were given (this model takes only its own size and length)",
-                    positions.size(1), words.size(1), video.size(1));
-            words = words.plus(positions.narrow(1, 0, words.size(1)));
-            video = video.plus(positions.narrow(1, words.size(1), video.size(1)));
+            var length = words.size(-2);
+            require(positions.size(1) == length + video.size(1), "learned positions hold %d tokens; %d text and %d video tokens were given (this model takes only its own size and length)",
+                    positions.size(1), length, video.size(1));
+            words = words.plus(positions.narrow(1, 0, length));
+            video = video.plus(positions.narrow(1, length, video.size(1)));
         } else if (!config.useRotaryPositionalEmbeddings) {
             video = video.plus(SinCosPositions.spaceTime(config.width(), tokens, rows, columns, config.spatialInterpolationScale, config.temporalInterpolationScale).like(video));
         }
         var rotary = config.useRotaryPositionalEmbeddings ? Optional.of(rotary(tokens, rows, columns).to(x.device())) : Optional.<RotaryEmbedding>empty();
         var condSilu = condition.silu();
         var indices = IntStream.range(0, blocks.size()).boxed().toList();
-        var end = Scope.fold(new Streams(words, video), indices, (streams, i) -> blocks.get(i).forward(streams, condSilu, rotary, pass.at(i)));
+        var start = new Streams(words.flatten(1, -2), video, copies);
+        var end = Scope.fold(start, indices, (streams, i) -> blocks.get(i).forward(streams, condSilu, rotary, pass.at(i)));
         var modulation = outModulation.forward(condSilu).unsqueeze(1).chunk(2, -1);               // shift, scale
         var y = outNorm.forward(finalNorm.forward(end.video)).times(modulation.get(1).plus(1)).plus(modulation.get(0));
         return unpatch(out.forward(y), tokens, rows, columns);
@@ -250,7 +259,9 @@ public final class CogVideoXTransformer {
     }
 
     /// Text tokens [B, L, D] and video tokens [B, V, D] on their way through the blocks.
-    private record Streams(Tensor words, Tensor video) implements Tensors {
+    ///
+    /// @param copies of the text, one for each frame of tokens, or one for all
+    private record Streams(Tensor words, Tensor video, int copies) implements Tensors {
         @Override
         public List<Tensor> tensors() {
             return List.of(words, video);
@@ -286,7 +297,7 @@ public final class CogVideoXTransformer {
             var m = linear.forward(condSilu).unsqueeze(1).chunk(6, -1);                           // six of [B, 1, D]
             var video = norm.forward(x.video).times(m.get(1).plus(1)).plus(m.get(0));
             var words = norm.forward(x.words).times(m.get(4).plus(1)).plus(m.get(3));
-            return new Modulated(new Streams(words, video), m.get(5), m.get(2));
+            return new Modulated(new Streams(words, video, x.copies), m.get(5), m.get(2));
         }
     }
 
@@ -295,7 +306,7 @@ public final class CogVideoXTransformer {
         Streams add(Streams x, Tensor branch) {
             var length = x.words.size(1);
             return new Streams(x.words.plus(wordsGate.times(branch.narrow(1, 0, length))),
-                    x.video.plus(videoGate.times(branch.narrow(1, length, x.video.size(1)))));
+                    x.video.plus(videoGate.times(branch.narrow(1, length, x.video.size(1)))), x.copies);
         }
     }
 
@@ -321,9 +332,31 @@ public final class CogVideoXTransformer {
                 k = rotateVideo(k, x, rotary.get());
             }
             var scale = 1 / Math.sqrt(q.size(3));
+            if (x.copies > 1) {
+                return toOut.forward(perFrame(q.to(v.dtype()), k.to(v.dtype()), v, x, scale).rearrange("B n S d -> B S (n d)"));
+            }
             pass.see(AttentionTap.Kind.JOINT, q, k, x.words.size(1), scale);
             var seen = q.to(v.dtype()).attention(k.to(v.dtype()), v, null, scale);
             return toOut.forward(seen.rearrange("B n S d -> B S (n d)"));
+        }
+
+        /// Frame f and its copy of the text see that copy and the whole video, no other copy. One call per frame needs no
+        /// mask over all pairs of tokens, with which no fused attention runs.
+        private static Tensor perFrame(Tensor q, Tensor k, Tensor v, Streams x, double scale) {
+            long texts = x.words.size(1), length = texts / x.copies, area = x.video.size(1) / x.copies;
+            Tensor videoKeys = k.narrow(2, texts, x.video.size(1)), videoValues = v.narrow(2, texts, x.video.size(1));
+            var words = new ArrayList<Tensor>();
+            var video = new ArrayList<Tensor>();
+            for (var f = 0; f < x.copies; f++) {
+                var queries = Tensor.cat(List.of(q.narrow(2, f * length, length), q.narrow(2, texts + f * area, area)), 2);
+                var keys = Tensor.cat(List.of(k.narrow(2, f * length, length), videoKeys), 2);
+                var values = Tensor.cat(List.of(v.narrow(2, f * length, length), videoValues), 2);
+                var seen = queries.attention(keys, values, null, scale).split(2, length, area);
+                words.add(seen.get(0));
+                video.add(seen.get(1));
+            }
+            words.addAll(video);
+            return Tensor.cat(words, 2);
         }
 
         private Tensor split(Tensor x) {

@@ -3,8 +3,11 @@ package org.zoetrope.models.denoiser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -20,6 +23,7 @@ import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.Weights;
 
 class CogVideoXTransformerTest {
@@ -90,6 +94,51 @@ class CogVideoXTransformerTest {
         var text = golden.in("encoder_hidden_states");
         var plain = model.forward(x, golden.in("timestep"), text);
         assertThat(model.forward(x, golden.in("timestep"), text.flip(1)).minus(plain).abs().max().item()).isLessThan(1e-5);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"2b", "5b", "1.5-i2v"})
+    void equalPromptsForAllFramesAreOnePrompt(String kind) {
+        var golden = Golden.open("components/cogvideox-transformer-" + kind);
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        var ofs = golden.has("in.ofs") ? Optional.of(golden.in("ofs")) : Optional.<Tensor>empty();
+        var frames = golden.in("hidden_states").size(1) / model.config().patchFrames();
+        var copies = text.unsqueeze(1).expand(text.size(0), frames, text.size(1), text.size(2));
+        golden.assertClose(model.forward(golden.in("hidden_states"), golden.in("timestep"), copies, ofs), "sample");
+    }
+
+    /// In one block, a frame sees of the words nothing but its own copy. Later blocks mix what frames have seen.
+    @Test
+    void aFrameOfOneBlockReadsItsOwnPrompt() throws IOException {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var json = Files.readString(golden.folder().resolve("config.json")).replace("\"num_layers\": 2", "\"num_layers\": 1");
+        var tensors = new TreeMap<>(SafetensorsFile.open(golden.folder().resolve("diffusion_pytorch_model.safetensors")).tensors());
+        tensors.keySet().removeIf(name -> name.startsWith("transformer_blocks.1."));
+        var config = ConfigFile.parse("config.json", json, CogVideoXTransformer.Config.class);
+        var model = Weights.load(tensors, w -> new CogVideoXTransformer(config, w));
+        var x = golden.in("hidden_states");
+        var text = golden.in("encoder_hidden_states");
+        var each = new ArrayList<Tensor>();
+        var wanted = new ArrayList<Tensor>();
+        for (var f = 0; f < x.size(1); f++) {
+            var own = text.plus(new Rng(f).normal(text.shape()));
+            each.add(own);
+            wanted.add(model.forward(x, golden.in("timestep"), own).narrow(1, f, 1));
+        }
+        var found = model.forward(x, golden.in("timestep"), Tensor.stack(each, 1));
+        assertThat(found.minus(Tensor.cat(wanted, 1)).abs().max().item()).isLessThan(1e-5);
+        assertThat(found.minus(model.forward(x, golden.in("timestep"), each.getFirst())).abs().max().item()).isGreaterThan(1e-3);
+    }
+
+    @Test
+    void promptsForAnotherNumberOfFramesAreRefused() {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        var copies = text.unsqueeze(1).expand(text.size(0), 99, text.size(1), text.size(2));
+        assertThatThrownBy(() -> model.forward(golden.in("hidden_states"), golden.in("timestep"), copies)).isInstanceOf(ShapeException.class)
+                .hasMessageContaining("99 frames of tokens");
     }
 
     @Test
