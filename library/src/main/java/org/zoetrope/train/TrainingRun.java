@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import org.zoetrope.nn.AdamW;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;

@@ -1,4 +1,4 @@
-package org.zoetrope.train;
+package org.zoetrope.nn;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,7 +48,7 @@ public final class AdamW {
     }
 
     /// Moves one parameter; threads may move different ones at the same time.
-    void step(String name, int step, double learningRate, Tensor gradient) {
+    public void step(String name, int step, double learningRate, Tensor gradient) {
         var slot = Objects.requireNonNull(slots.get(name), name);
         Scope.run(() -> {
             var target = slot.parameter.detach();
@@ -63,7 +63,7 @@ public final class AdamW {
     }
 
     /// Both moments by name, for a checkpoint.
-    Map<String, Tensor> state() {
+    public Map<String, Tensor> state() {
         var state = new LinkedHashMap<String, Tensor>();
         slots.forEach((name, slot) -> {
             state.put("mean." + name, slot.mean);
