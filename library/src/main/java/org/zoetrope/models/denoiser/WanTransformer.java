@@ -152,6 +152,9 @@ public final class WanTransformer {
     }
 
     /// As [#forward(Tensor, Tensor, Tensor, Optional)], with what is special about this call.
+    ///
+    /// Without a picture, a prompt may also differ from frame to frame [B, T, L, text_dim]: the tokens of frame t look up
+    /// text t. With equal texts this is the plain prediction. The cross-attention of such a call is not watched.
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture, Pass pass) {
         checkShape(x);
         require(picture.isPresent() == image.isPresent(), "this model %s image features",
@@ -162,7 +165,9 @@ public final class WanTransformer {
         var moment = time.forward(timestep);                                                      // [B, D], float32
         var modulation = timeProjection.forward(moment.like(prompt).silu())
                 .rearrange("B (n D) -> B n D", axis("n", 6));
-        var words = textOut.forward(textIn.forward(prompt).geluTanh());                           // [B, L, D]
+        require(prompt.rank() == 3 || prompt.rank() == 4 && prompt.size(1) == frames && picture.isEmpty(),
+                "prompts %s for each of %d frames of tokens need that many texts and no picture", prompt, frames);
+        var words = textOut.forward(textIn.forward(prompt.rank() == 4 ? prompt.flatten(0, 1) : prompt).geluTanh()); // [B, L, D]
         var seen = picture.map(p -> Seen.split(image.orElseThrow().forward(p), words)).orElse(new Seen(words, Optional.empty()));
         var rotary = rotary(frames, rows, columns).to(x.device());
         var tokens = patches(x);                                                                  // [B, V, D]
@@ -212,7 +217,7 @@ public final class WanTransformer {
         return x.to(DType.FLOAT32).layerNorm(eps).times(scale.plus(1)).plus(shift).to(x.dtype());
     }
 
-    /// What the cross-attention sees: words [B, L, D], and for image-to-video the picture [B, I, D].
+    /// What the cross-attention sees: words [B, L, D], or [B T, L, D] if every frame has its own, and for image-to-video the picture [B, I, D].
     private record Seen(Tensor words, Optional<Tensor> picture) {
         /// The released attention gets picture and words in one sequence and counts its last 512 tokens as words. With
         /// prompts of that length, as every published pipeline gives them, this is where the words begin; with shorter
@@ -295,6 +300,12 @@ public final class WanTransformer {
         }
 
         Tensor forward(Tensor x, Seen seen, Pass.Block pass) {
+            var copies = seen.words.size(0) / x.size(0);
+            return copies == 1 ? lookUp(x, seen, pass)
+                    : lookUp(x.reshape(seen.words.size(0), x.size(1) / copies, x.size(2)), seen, Pass.plain().at(0)).reshape(x.shape());
+        }
+
+        private Tensor lookUp(Tensor x, Seen seen, Pass.Block pass) {
             var q = split(normQ.forward(toQ.forward(x)), heads);
             var k = split(words.keys(seen.words), heads);
             pass.see(AttentionTap.Kind.CROSS, q, k, k.size(2), scale(q));

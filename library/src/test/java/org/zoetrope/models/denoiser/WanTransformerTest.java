@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -141,6 +142,45 @@ class WanTransformerTest {
         var turned = load(golden).forward(golden.in("hidden_states"), golden.in("timestep"),
                 golden.in("encoder_hidden_states").flip(1));
         assertThat(turned.minus(golden.out("sample")).abs().max().item()).isLessThan(1e-4);
+    }
+
+    @Test
+    void equalPromptsForAllFramesAreOnePrompt() {
+        var golden = Golden.open("components/wan-transformer-t2v");
+        var text = golden.in("encoder_hidden_states");
+        var frames = golden.in("hidden_states").size(2);
+        var copies = text.unsqueeze(1).expand(text.size(0), frames, text.size(1), text.size(2)).contiguous();
+        golden.assertClose(load(golden).forward(golden.in("hidden_states"), golden.in("timestep"), copies), "sample");
+    }
+
+    /// The output depends on every frame's text, and frame by frame most on its own.
+    @Test
+    void everyFrameReadsItsOwnPrompt() {
+        var golden = Golden.open("components/wan-transformer-t2v");
+        var model = load(golden);
+        var x = golden.in("hidden_states");
+        var text = golden.in("encoder_hidden_states");
+        var frames = Math.toIntExact(x.size(2));
+        var plain = golden.out("sample");
+        for (var f = 0; f < frames; f++) {
+            var each = new ArrayList<>(Collections.nCopies(frames, text));
+            each.set(f, new Rng(f).normal(text.shape()));
+            var moved = model.forward(x, golden.in("timestep"), Tensor.stack(each, 1)).minus(plain).square()
+                    .mean(false, 0, 1, 3, 4).toFloats();
+            for (var other = 0; other < frames; other++) {
+                assertThat(moved[other]).isPositive().isLessThanOrEqualTo(moved[f]);
+            }
+        }
+    }
+
+    @Test
+    void promptsForAnotherNumberOfFramesAreRefused() {
+        var golden = Golden.open("components/wan-transformer-t2v");
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        var copies = text.unsqueeze(1).expand(text.size(0), 99, text.size(1), text.size(2));
+        assertThatThrownBy(() -> model.forward(golden.in("hidden_states"), golden.in("timestep"), copies))
+                .isInstanceOf(ShapeException.class).hasMessageContaining("frames of tokens");
     }
 
     @Test
