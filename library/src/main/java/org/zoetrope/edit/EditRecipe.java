@@ -45,7 +45,7 @@ public record EditRecipe(String zoetrope, String model, String from, String to, 
     }
 
     /// The part that a decoder wants to know, for the clip at the model's size.
-    Recipe decoding() {
+    public Recipe decoding() {
         return new Recipe(zoetrope, model, to, negativePrompt, seed, width, height, frames, fps, steps, method, sampler,
                 dtype, Optional.of("video"), Optional.empty());
     }

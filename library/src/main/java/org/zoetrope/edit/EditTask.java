@@ -54,12 +54,22 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
 
     /// The guided velocity of the source side.
     Tensor sourceVelocity(Tensor x, Step step, double guidanceScale) {
-        return guided(from, EditMask.Side.SOURCE, x, step, guidanceScale);
+        return guided(from, unprompted, EditMask.Side.SOURCE, x, step, guidanceScale);
     }
 
     /// The guided velocity of the target side.
     Tensor targetVelocity(Tensor x, Step step, double guidanceScale) {
-        return guided(to, EditMask.Side.TARGET, x, step, guidanceScale);
+        return targetVelocity(x, step, guidanceScale, unprompted);
+    }
+
+    /// The same, led away from another branch than [#unprompted()].
+    Tensor targetVelocity(Tensor x, Step step, double guidanceScale, Branch awayFrom) {
+        return guided(to, awayFrom, EditMask.Side.TARGET, x, step, guidanceScale);
+    }
+
+    /// The velocity of one branch, not guided and not watched.
+    Tensor velocity(Branch branch, Tensor x, Step step) {
+        return windows.across(x, (part, _) -> counted(branch, part, step, Pass.plain()));
     }
 
     /// Both velocities under the same noise, where the edit so far is `delta`.
@@ -72,13 +82,13 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
                 targetVelocity(zs.plus(delta), step, targetScale));
     }
 
-    private Tensor guided(Branch prompted, EditMask.Side side, Tensor x, Step step, double scale) {
+    private Tensor guided(Branch prompted, Branch awayFrom, EditMask.Side side, Tensor x, Step step, double scale) {
         var cond = windows.across(x, (part, start) -> mask.watch(side, start,
                 pass -> counted(prompted, part, step, pass)));
         if (scale == 1) {
             return cond;
         }
-        var uncond = windows.across(x, (part, _) -> counted(unprompted, part, step, Pass.plain()));
+        var uncond = velocity(awayFrom, x, step);
         return uncond.plus(cond.minus(uncond).times(scale));
     }
 

@@ -5,8 +5,9 @@ import org.zoetrope.tensor.Tensor;
 /// A method of editing: from the latents of a clip to the latents of the changed clip. Methods are values, hold no state,
 /// and see nothing of a network but its velocity under the two prompts.
 ///
-/// What ties the result to the source tells them apart: nothing or what noise leaves over ([RandomStart], [Sdedit]), or
-/// the difference of two velocities under the same noise ([FlowEdit], [FlowDirectorV1], [FlowDirectorV2]).
+/// What ties the result to the source tells them apart: nothing or what noise leaves over ([RandomStart], [Sdedit]), the
+/// difference of two velocities under the same noise ([FlowEdit], [FlowDirectorV1], [FlowDirectorV2]), or the way back
+/// from the source to noise ([InversionEdit]).
 public interface Editor {
     /// The latents of the edited clip, shaped like `task.source()`.
     Tensor edit(EditTask task);
@@ -16,6 +17,11 @@ public interface Editor {
     /// @param steps   of the whole run
     /// @param windows a long clip is looked at in so many parts
     long evaluations(int steps, int windows);
+
+    /// How many gradients [#edit] takes through the network; each costs about two evaluations.
+    default long gradients(int steps) {
+        return 0;
+    }
 
     /// In how many steps of a run the network is evaluated.
     default int stepsTaken(int steps) {

@@ -12,7 +12,9 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.zoetrope.diffusion.FlowForm;
 import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.pipeline.Estimate;
 import org.zoetrope.pipeline.Latents;
 import org.zoetrope.pipeline.NetworkCall;
@@ -22,6 +24,7 @@ import org.zoetrope.pipeline.Recipe;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.RequestException;
 import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -66,9 +69,14 @@ public final class VideoEditor {
             notices = List.copyOf(notices);
         }
 
+        /// Gradients through the network at most; each costs about two evaluations.
+        public long gradients() {
+            return request.editor().gradients(recipe.steps());
+        }
+
         /// Floating-point operations of the whole edit.
         public double flops() {
-            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask)
+            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + 2 * gradients())
                     + 2 * estimate.decodeFlops();
         }
     }
@@ -193,7 +201,20 @@ public final class VideoEditor {
     }
 
     private static Branch branch(FlowForm form, NetworkCall network, Tensor features) {
-        return (x, step, pass) -> form.velocity((z, own) -> network.predict(z, own, features, pass)).predict(x, step);
+        return new Prompted(form, network, features.to(DType.FLOAT32));
+    }
+
+    /// The network of a model under one prompt.
+    record Prompted(FlowForm form, NetworkCall network, Tensor features) implements Branch {
+        @Override
+        public Tensor velocity(Tensor x, Step step, Pass pass) {
+            return form.velocity((z, own) -> network.predict(z, own, features, pass)).predict(x, step);
+        }
+
+        @Override
+        public Branch with(Tensor other) {
+            return new Prompted(form, network, other);
+        }
     }
 
     private EditMask mask(Prepared edit, EditTask task) {

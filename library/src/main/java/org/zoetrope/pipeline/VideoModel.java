@@ -284,7 +284,7 @@ public final class VideoModel implements AutoCloseable {
                 "%s animates a picture; open a text-to-video model instead", name);
         return Torch.withoutGradients(() -> network.use(listener, model -> body.apply((x, step, features, pass) -> {
             checkCancelled(listener, "in step %d of %d".formatted(step.index() + 1, step.total()));
-            return forward(model, sampler().scaleInput(x, step).to(network.dtype()), step, features, Optional.empty(),
+            return forward(model, sampler().scaleInput(x, step).to(network.dtype()), step, features.to(network.dtype()), Optional.empty(),
                     pass);
         })));
     }

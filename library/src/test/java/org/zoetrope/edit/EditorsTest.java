@@ -293,7 +293,7 @@ class EditorsTest {
 
     @Test
     void latentsThatAreNotFiniteEndARun() {
-        Branch broken = (x, _, _) -> x.times(Double.NaN);
+        var broken = new Gaussian(clip(3).times(Double.NaN), 1);
         var task = EditTask.of(clip(3), Gaussian.plan(4), broken, broken, broken, Draws.of(7));
         assertThatThrownBy(() -> FlowEdit.defaults().edit(task)).isInstanceOf(SamplingException.class)
                 .hasMessageContaining("step 2 of 4").hasMessageContaining("less guidance");

@@ -11,6 +11,16 @@ import org.zoetrope.tensor.Tensor;
 /// velocity is known in closed form, so whatever differs from theory is the method's.
 record Gaussian(Tensor mean, double variance) implements Branch {
     @Override
+    public Tensor features() {
+        return mean;
+    }
+
+    @Override
+    public Gaussian with(Tensor features) {
+        return new Gaussian(features, variance);
+    }
+
+    @Override
     public Tensor velocity(Tensor x, Step step, Pass pass) {
         double a = step.at().alpha(), b = step.at().sigma();
         var gain = variance * a / (a * a * variance + b * b);

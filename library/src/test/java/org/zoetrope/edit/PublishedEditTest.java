@@ -64,7 +64,7 @@ class PublishedEditTest {
     }
 
     private static Branch branch(FlowForm form, NetworkCall network, Tensor features) {
-        return (x, step, pass) -> form.velocity((z, own) -> network.predict(z, own, features, pass)).predict(x, step);
+        return new VideoEditor.Prompted(form, network, features);
     }
 
     private Tensor edited(Editor editor, Tensor from, Tensor to) {
