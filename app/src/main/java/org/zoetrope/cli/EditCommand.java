@@ -215,8 +215,10 @@ final class EditCommand implements Callable<Integer> {
         tell("method    %s", recipe.method());
         tell("mask      %s", recipe.mask());
         var estimate = prepared.estimate();
-        tell("cost      %d evaluations of the network%s%s; about %s of memory and at least %s", prepared.evaluations(),
+        tell("cost      %d evaluations of the network%s%s%s; about %s of memory and at least %s",
+                prepared.evaluations(),
                 prepared.forMask() > 0 ? " and %d for the mask".formatted(prepared.forMask()) : "",
+                prepared.gradients() > 0 ? " and at most %d gradients through it".formatted(prepared.gradients()) : "",
                 prepared.windows().count() > 1 ? ", %d windows included".formatted(prepared.windows().count()) : "",
                 Terminal.bytes(estimate.peakBytes()), Terminal.duration(
                         Speed.measure(opened.dtype(), options.device()).seconds(prepared.flops())));

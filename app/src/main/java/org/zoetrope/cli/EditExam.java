@@ -8,12 +8,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.zoetrope.edit.Anchor;
 import org.zoetrope.edit.EditRequest;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.FlowDirectorV1;
 import org.zoetrope.edit.FlowDirectorV2;
 import org.zoetrope.edit.FlowEdit;
+import org.zoetrope.edit.InversionEdit;
+import org.zoetrope.edit.LatentStatistics;
 import org.zoetrope.edit.MaskSource;
+import org.zoetrope.edit.NullText;
 import org.zoetrope.edit.RandomStart;
 import org.zoetrope.edit.Sdedit;
 import org.zoetrope.edit.VideoEditor;
@@ -71,6 +75,8 @@ final class EditExam {
         double source = flowEdit.sourceScale(), target = flowEdit.targetScale();
         var director = FlowDirectorV2.defaults().scales(source, target);
         var directorAsCoded = FlowDirectorV1.defaults();
+        var inversion = InversionEdit.plain(target);
+        var eachFrame = NullText.defaults().layout(new NullText.Layout.PerFrame());
         return List.of(
                 new Way("random", new RandomStart(target), everywhere),
                 new Way("sdedit-0.4", new Sdedit(0.4, target), everywhere),
@@ -85,6 +91,14 @@ final class EditExam {
                 new Way("flowdirector-no-dag", director.withoutAveraging(), attention),
                 new Way("flowdirector-no-mad-fc", director.withoutMotion(), attention),
                 new Way("flowdirector-velocity", director, velocity),
+                new Way("ddim-unguided", InversionEdit.plain(1), everywhere),
+                new Way("ddim-no-mask", inversion, everywhere),
+                new Way("ddim", inversion, velocity),
+                new Way("direct", inversion.anchor(new Anchor.ResidualReplay()), velocity),
+                new Way("null-text", inversion.anchor(NullText.defaults()), velocity),
+                new Way("multi-frame", inversion.anchor(eachFrame), velocity),
+                new Way("stdg", inversion.pull(LatentStatistics.published()), velocity),
+                new Way("videodirector-dit", inversion.anchor(eachFrame).pull(LatentStatistics.published()), velocity),
                 new Way("default", usual.editor(), usual.mask()));
     }
 

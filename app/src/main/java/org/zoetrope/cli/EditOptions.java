@@ -2,15 +2,23 @@ package org.zoetrope.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.zoetrope.edit.Anchor;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.FlowDirectorV1;
 import org.zoetrope.edit.FlowDirectorV2;
 import org.zoetrope.edit.FlowEdit;
+import org.zoetrope.edit.InversionEdit;
+import org.zoetrope.edit.LatentStatistics;
 import org.zoetrope.edit.MaskSource;
+import org.zoetrope.edit.NullText;
 import org.zoetrope.edit.PixelMask;
 import org.zoetrope.edit.RandomStart;
 import org.zoetrope.edit.Sdedit;
@@ -26,7 +34,11 @@ import picocli.CommandLine.TypeConversionException;
 final class EditOptions {
     /// Methods by the names they are typed as.
     enum Method {
-        RANDOM, SDEDIT, FLOWEDIT, FLOWDIRECTOR_V1, FLOWDIRECTOR;
+        RANDOM, SDEDIT, FLOWEDIT, FLOWDIRECTOR_V1, FLOWDIRECTOR, DDIM, DIRECT, NULL_TEXT, MULTI_FRAME, STDG,
+        VIDEODIRECTOR_DIT;
+
+        private static final Set<Method> INVERTING = EnumSet.of(DDIM, DIRECT, NULL_TEXT, MULTI_FRAME, STDG,
+                VIDEODIRECTOR_DIT);
 
         static final class Name implements ITypeConverter<Method> {
             @Override
@@ -36,9 +48,8 @@ final class EditOptions {
                         return method;
                     }
                 }
-                throw new TypeConversionException(
-                        "no method \"%s\"; choose random, sdedit, flowedit, flowdirector-v1 or flowdirector".formatted(
-                                text));
+                throw new TypeConversionException("no method \"%s\"; choose one of %s".formatted(text,
+                        Arrays.stream(values()).map(Method::typed).collect(Collectors.joining(", "))));
             }
         }
 
@@ -88,7 +99,11 @@ final class EditOptions {
     }
 
     @Option(names = "--method", paramLabel = "NAME", converter = Method.Name.class,
-            description = "random, sdedit, flowedit, flowdirector-v1 or flowdirector (default: flowedit).")
+            description = {"Without inversion: random, sdedit, flowedit, flowdirector-v1 or flowdirector.",
+                    "By inversion: ddim (and nothing more), direct (residuals replayed), null-text, multi-frame "
+                            + "(null-text for each latent frame), stdg (statistics of latents drawn to the source) or "
+                            + "videodirector-dit (multi-frame and stdg).",
+                    "(default: flowedit)"})
     private Optional<Method> method;
     @Option(names = "--strength", paramLabel = "0..1",
             description = "How much of the run sdedit takes; 0 keeps the video (default: 0.6).")
@@ -103,8 +118,14 @@ final class EditOptions {
             description = "Draws of noise averaged in each step (default: 1 of flowedit, 4 of flowdirector-v1, 3 of "
                     + "flowdirector).")
     private Optional<Integer> draws;
+    @Option(names = "--iterations", paramLabel = "N",
+            description = "Most optimiser steps of null-text in each step of the run (default: 10).")
+    private Optional<Integer> iterations;
+    @Option(names = "--skip", paramLabel = "0..1",
+            description = "Share of the noisiest steps that methods by inversion leave out (default: 0.02).")
+    private Optional<Double> skip;
     @Option(names = "--source-guidance", paramLabel = "SCALE",
-            description = "How strongly the source prompt leads (default: 1.5).")
+            description = "How strongly the source prompt leads without inversion (default: 1.5).")
     private Optional<Double> sourceGuidance;
     @Option(names = "--target-guidance", paramLabel = "SCALE",
             description = "How strongly the target prompt leads (default: 5).")
@@ -149,6 +170,11 @@ final class EditOptions {
         belongs(nMin.isPresent(), "--n-min", chosen, Method.FLOWEDIT);
         belongs(draws.isPresent(), "--draws", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1, Method.FLOWDIRECTOR);
         belongs(!without.isEmpty(), "--without", chosen, Method.FLOWDIRECTOR);
+        belongs(iterations.isPresent(), "--iterations", chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
+                Method.VIDEODIRECTOR_DIT);
+        belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
+        belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
+                Method.FLOWDIRECTOR);
         var usual = FlowEdit.usual();
         double source = scale(sourceGuidance.orElse(usual.sourceScale()));
         double target = scale(targetGuidance.orElse(usual.targetScale()));
@@ -160,6 +186,13 @@ final class EditOptions {
                         draws.orElse(usual.nAvg()), source, target);
                 case FLOWDIRECTOR_V1 -> directorAsCoded(source, target);
                 case FLOWDIRECTOR -> director(source, target);
+                case DDIM -> inversion(target);
+                case DIRECT -> inversion(target).anchor(new Anchor.ResidualReplay());
+                case NULL_TEXT -> inversion(target).anchor(nullText());
+                case MULTI_FRAME -> inversion(target).anchor(nullText().layout(new NullText.Layout.PerFrame()));
+                case STDG -> inversion(target).pull(LatentStatistics.published());
+                case VIDEODIRECTOR_DIT -> inversion(target).anchor(nullText().layout(new NullText.Layout.PerFrame()))
+                        .pull(LatentStatistics.published());
             };
         } catch (ShapeException e) {
             throw new UsageException("%s", String.valueOf(e.getMessage()));
@@ -177,6 +210,15 @@ final class EditOptions {
         whole = without.contains(Part.DA_FC) ? whole.withoutDirection() : whole;
         whole = without.contains(Part.DAG) ? whole.withoutAveraging() : whole;
         return without.contains(Part.MAD_FC) ? whole.withoutMotion() : whole;
+    }
+
+    private InversionEdit inversion(double guidance) {
+        var plain = InversionEdit.plain(guidance);
+        return skip.map(plain::skipped).orElse(plain);
+    }
+
+    private NullText nullText() {
+        return iterations.map(NullText.defaults()::iterations).orElse(NullText.defaults());
     }
 
     private static double scale(double guidance) {
@@ -232,7 +274,7 @@ final class EditOptions {
     private Found byMethod() {
         return switch (method.orElse(Method.FLOWEDIT)) {
             case RANDOM, SDEDIT -> Found.NONE;
-            case FLOWEDIT -> Found.VELOCITY;
+            case FLOWEDIT, DDIM, DIRECT, NULL_TEXT, MULTI_FRAME, STDG, VIDEODIRECTOR_DIT -> Found.VELOCITY;
             case FLOWDIRECTOR_V1, FLOWDIRECTOR -> Found.ATTENTION;
         };
     }

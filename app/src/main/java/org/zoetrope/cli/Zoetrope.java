@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
         subcommandsRepeatable = false, synopsisSubcommandLabel = "COMMAND",
         description = "Text to video, on the JVM.", subcommands = {
                 GenerateCommand.class, EditCommand.class, ServeCommand.class, InspectCommand.class,
-                EvaluateCommand.class, TrainCommand.class,
+                EvaluateCommand.class, StudyCommand.class, TrainCommand.class,
                 PullCommand.class, ParityCommand.class, DoctorCommand.class, CompletionCommand.class},
         footer = {"",
                 "Exit codes: 0 done, 1 failed, 2 a mistake in what was asked, 130 interrupted.", "",

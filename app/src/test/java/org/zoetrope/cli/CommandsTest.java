@@ -43,7 +43,7 @@ class CommandsTest {
 
     @Test
     void withoutACommandTheyAreListed() {
-        type().fails(2, "generate, edit, inspect, evaluate, train, pull, parity, doctor, completion");
+        type().fails(2, "generate, edit, serve, inspect, evaluate, study, train, pull, parity, doctor, completion");
     }
 
     @Test
@@ -96,6 +96,23 @@ class CommandsTest {
         assertThat(Files.readString(out.resolve("report.json"))).contains("groups");
         assertThat(out.resolve("sheet.png")).isNotEmptyFile();
         type("evaluate", model, "--prompts", 0).fails(2, "prompts");
+    }
+
+    // ---------------------------------------------------------------- study
+
+    @Test
+    void aStudyIsAReportThatNamesItsConditions() throws IOException {
+        var out = folder.resolve("studied");
+        var typed = type("study", "null-text-dit", "-m", model, "--clips", 1, "--guidance", "1,3", "--steps", 2,
+                "--seed", 4,
+                "--out", out).succeeds();
+        var report = Files.readString(out.resolve("report.md"));
+        assertThat(typed.out()).contains(report);
+        assertThat(report).contains("# null-text-dit").contains("1 clips, 2 steps, seed 4").contains("The codec alone")
+                .contains("| ddim | 1 |").contains("| null-text per frame | 3 |").contains("| residual replay | 3 |")
+                .doesNotContain("| null-text | 1 |").doesNotContain("NaN");
+        type("study", "null-text-dit", "-m", model, "--guidance", 0.5).fails(2, "guidance scale of 0.5");
+        type("study", "perpetual-motion", "-m", model).fails(2, "perpetual-motion");
     }
 
     // ---------------------------------------------------------------- inspect

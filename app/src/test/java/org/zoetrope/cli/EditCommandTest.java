@@ -85,10 +85,23 @@ class EditCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"random", "sdedit", "flowdirector-v1 --draws 2", "flowdirector --without dag,mad-fc"})
+    @ValueSource(strings = {"random", "sdedit", "flowdirector-v1 --draws 2", "flowdirector --without dag,mad-fc",
+            "ddim --skip 0.5", "direct", "null-text --iterations 1", "multi-frame --iterations 1", "stdg",
+            "videodirector-dit --iterations 1"})
     void everyMethodIsAtTheDoor(String method) {
         edit(clip, (Object[]) ("--method " + method).split(" ")).succeeds();
         assertThat(VideoReader.read(target).count()).isEqualTo(6);
+    }
+
+    @Test
+    void nullTextSaysWhatItCostsAndWhatItCannotDo() {
+        var typed = edit(clip, "--method", "null-text", "--iterations", 3).succeeds();
+        assertThat(typed.err()).contains("and at most 15 gradients through it");
+        edit(clip, "--method", "null-text", "--target-guidance", 1, "--steps", 3).fails(1,
+                "nothing to optimise at guidance 1");
+        edit(clip, "--method", "ddim", "--iterations", 3).fails(2, "--iterations belongs to null-text");
+        edit(clip, "--method", "stdg", "--source-guidance", 3).fails(2, "--source-guidance belongs to flowedit");
+        edit(clip, "--method", "ddim", "--skip", 1).fails(2, "give 0 to less than 1");
     }
 
     @Test
