@@ -86,7 +86,7 @@ class TrainingRunTest {
         var java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         var process = new ProcessBuilder(java, "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), Child.class.getName(),
                 checkpoint.toString()).redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
-        var deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        var deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(5);
         while (!Files.exists(checkpoint) && process.isAlive() && System.nanoTime() < deadline) {
             Thread.sleep(5);
         }
