@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.zoetrope.edit.Anchor;
 import org.zoetrope.edit.EditRequest;
@@ -18,6 +20,7 @@ import org.zoetrope.edit.InversionEdit;
 import org.zoetrope.edit.LatentStatistics;
 import org.zoetrope.edit.MaskSource;
 import org.zoetrope.edit.NullText;
+import org.zoetrope.edit.PixelMask;
 import org.zoetrope.edit.RandomStart;
 import org.zoetrope.edit.Sdedit;
 import org.zoetrope.edit.VideoEditor;
@@ -36,10 +39,16 @@ import org.zoetrope.tensor.Scope;
 /// Every method of editing on the same edits with known answers.
 final class EditExam {
     /// A method with the mask it is asked to keep.
-    record Way(String name, Editor editor, MaskSource mask) {}
+    ///
+    /// @param composite whether what the autoencoder loses is given back outside the mask
+    record Way(String name, Editor editor, Function<Frames, MaskSource> mask, boolean composite) {
+        Way(String name, Editor editor, MaskSource mask) {
+            this(name, editor, _ -> mask, true);
+        }
+    }
 
     /// An edit, what came of it, and how good that is.
-    private record Done(EditScore score, Frames source, Frames edited) {
+    private record Done(EditScore score, OptionalDouble overlap, long evaluations, Frames source, Frames edited) {
         boolean succeeded() {
             return score.verdict().allCorrect();
         }
@@ -102,17 +111,19 @@ final class EditExam {
                 new Way("default", usual.editor(), usual.mask()));
     }
 
-    /// Runs the named rows, or all of them.
+    /// Runs the named rows and those that were described; without either, all rows there are.
     ///
+    /// @param more   rows that are in no table yet
     /// @param sheets where each row leaves a sheet: source above edit, the first that succeeded and the first that
     ///               failed of each kind
-    EditReport run(List<String> named, Path sheets) throws IOException {
+    EditReport run(List<String> named, List<Way> more, Path sheets) throws IOException {
         var names = ways().stream().map(Way::name).toList();
         var unknown = named.stream().filter(name -> !names.contains(name)).toList();
         if (!unknown.isEmpty()) {
             throw new UsageException("no method %s in the table; it has %s", unknown, String.join(", ", names));
         }
-        var chosen = ways().stream().filter(way -> named.isEmpty() || named.contains(way.name())).toList();
+        var known = ways().stream().filter(way -> named.contains(way.name()) || named.isEmpty() && more.isEmpty());
+        var chosen = Stream.concat(known, more.stream()).toList();
         var all = (long) chosen.size() * cases.size();
         var rows = new ArrayList<EditReport.Row>();
         stages.count("edit", 0, all, "edits");
@@ -128,7 +139,6 @@ final class EditExam {
     private EditReport.Row row(Way way, long before, long all, Path sheets) {
         var editor = new VideoEditor(model);
         var done = new ArrayList<Done>();
-        var evaluations = 0L;
         var start = System.nanoTime();
         for (var edit : cases) {
             if (stages.isCancelled()) {
@@ -137,18 +147,26 @@ final class EditExam {
             var d = model.defaults();
             var source = edit.source().render(d.frames(), Math.min(d.width(), d.height()), d.fps());
             // Case i is edited with the seed + i, so that any one can be edited again alone.
-            var request = EditRequest.of(edit.from().text(), edit.to().text()).editor(way.editor()).mask(way.mask())
-                    .steps(steps).seed(seed + done.size());
-            var result = Scope.run(() -> editor.finish(editor.run(editor.prepare(source, request),
-                    ProgressListener.none()), source, ProgressListener.none()));
-            evaluations += result.recipe().evaluations();
-            done.add(new Done(EditScore.of(edit, source, result.frames(), result.codec()), source, result.frames()));
+            var request = EditRequest.of(edit.from().text(), edit.to().text()).editor(way.editor())
+                    .mask(way.mask().apply(source)).composite(way.composite()).steps(steps).seed(seed + done.size());
+            done.add(Scope.run(() -> {
+                var latents = editor.run(editor.prepare(source, request), ProgressListener.none());
+                var result = editor.finish(latents, source, ProgressListener.none());
+                var truth = PixelMask.changed(source, edit.target().render(source.count(), source.width(),
+                        source.fps()));
+                var overlap = edit.kind() == EditKind.ADD_NOTHING ? OptionalDouble.empty()
+                        : latents.overlap(truth, model.geometry());
+                return new Done(EditScore.of(edit, source, result.frames(), result.codec()), overlap,
+                        result.recipe().evaluations(), source, result.frames());
+            }));
             stages.count("edit", before + done.size(), all, "edits");
         }
         var seconds = (System.nanoTime() - start) / 1e9;
-        show(done, sheets.resolve("edits-" + way.name() + ".png"));
+        var sheet = "edits-%s.png".formatted(way.name().replaceAll("^\\W+", "").replaceAll("[^\\w.]+", "-"));
+        show(done, sheets.resolve(sheet));
         return new EditReport.Row(way.name(), done.stream().map(Done::score).toList(),
-                (double) evaluations / cases.size(), seconds / cases.size());
+                done.stream().flatMapToDouble(one -> one.overlap().stream()).average(),
+                done.stream().mapToLong(Done::evaluations).average().orElseThrow(), seconds / cases.size());
     }
 
     private static void show(List<Done> edits, Path sheet) {

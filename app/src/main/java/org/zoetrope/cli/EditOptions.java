@@ -26,6 +26,7 @@ import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.edit.VelocityMask;
 import org.zoetrope.media.Frames;
 import org.zoetrope.tensor.ShapeException;
+import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -153,6 +154,19 @@ final class EditOptions {
     @Option(names = "--no-composite",
             description = "Do not give back what the autoencoder loses outside the mask.")
     private boolean plain;
+
+    /// Reads options that stand in one word, such as `--method flowedit --n-max 0.6`.
+    ///
+    /// @throws UsageException if they are not options of an edit
+    static EditOptions parse(String words) {
+        var options = new EditOptions();
+        try {
+            new CommandLine(options).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(words.strip().split("\\s+"));
+        } catch (CommandLine.ParameterException e) {
+            throw new UsageException("\"%s\": %s", words, String.valueOf(e.getMessage()));
+        }
+        return options;
+    }
 
     Optional<Method> method() {
         return method;

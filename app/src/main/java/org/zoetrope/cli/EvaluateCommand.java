@@ -38,6 +38,7 @@ import picocli.CommandLine.ParentCommand;
                 "Examples:",
                 "  zoetrope evaluate mini",
                 "  zoetrope evaluate mini --edits 60 --rows flowedit,default",
+                "  zoetrope evaluate mini --edits 20 --way \"--n-max 0.6\" --way \"--n-max 0.6 --target-guidance 7\"",
                 "  zoetrope evaluate runs/mini/model --prompts 20 --out runs/judged"})
 final class EvaluateCommand implements Callable<Integer> {
     private static final int SHOWN = 24;
@@ -64,6 +65,10 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(names = "--rows", paramLabel = "NAME", split = ",",
             description = "With --edits: only these rows of the table.")
     private List<String> rows = new ArrayList<>();
+    @Option(names = "--way", paramLabel = "OPTIONS",
+            description = "With --edits: a row more, by the options of edit that say how, in quotes, such as "
+                    + "\"--method flowedit --n-max 0.6\"; without --rows the only one. Can be given several times.")
+    private List<String> ways = new ArrayList<>();
     @Mixin private RequestOptions request;
     @Mixin private ModelOptions options;
     @ParentCommand private Zoetrope zoetrope;
@@ -76,8 +81,8 @@ final class EvaluateCommand implements Callable<Integer> {
         if (edits.isPresent()) {
             return examineEdits(edits.get());
         }
-        if (!rows.isEmpty()) {
-            throw new UsageException("--rows names rows of the table of edits; add --edits 60");
+        if (!rows.isEmpty() || !ways.isEmpty()) {
+            throw new UsageException("--rows and --way are about the table of edits; add --edits 60");
         }
         var cases = cases();
         try (var opened = options.open(Installation.find(), model)) {
@@ -104,11 +109,12 @@ final class EvaluateCommand implements Callable<Integer> {
             throw new UsageException("edits are examined at the model's size and length and the methods' own guidance; "
                     + "leave out --size, --frames and --guidance");
         }
+        var more = ways.stream().map(EvaluateCommand::way).toList();
         try (var opened = options.open(Installation.find(), model);
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
             Files.createDirectories(out);
             var steps = asked.steps().orElse(opened.defaults().steps());
-            var report = new EditExam(opened, count, seed, steps, stages).run(rows, out);
+            var report = new EditExam(opened, count, seed, steps, stages).run(rows, more, out);
             var table = String.format(Locale.ROOT, "%s, %d edits, %d steps, seed %d, %s, zoetrope %s%n%n%s",
                     opened.name(), count, steps, seed, options.decision(opened), Recipe.VERSION, report.markdown());
             Files.writeString(out.resolve("edits.md"), table);
@@ -117,6 +123,15 @@ final class EvaluateCommand implements Callable<Integer> {
                     out.resolve("edits.md"));
         }
         return 0;
+    }
+
+    private static EditExam.Way way(String words) {
+        var how = EditOptions.parse(words);
+        var editor = how.editor();
+        return new EditExam.Way(words.strip(), editor, clip -> how.mask(clip, file -> {
+            throw new UsageException("--mask %s is of one video; mark a --box, or look for a mask with --mask-from",
+                    file);
+        }), how.composite());
     }
 
     /// The unseen prompts of one object come first.

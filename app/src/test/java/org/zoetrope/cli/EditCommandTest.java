@@ -306,6 +306,14 @@ class EditCommandTest {
         assertThat(out.resolve("edits-default.png")).isNotEmptyFile();
         type("evaluate", model, "--edits", 2, "--rows", "magic").fails(2, "magic", "flowdirector-no-dag");
         type("evaluate", model, "--rows", "default").fails(2, "--edits");
+        var asked = type("evaluate", model, "--edits", 1, "--steps", 2, "--way", "--method sdedit --box 0,0,8,8",
+                "--way", "--n-max 0.5", "--out", out).succeeds();
+        assertThat(asked.out()).contains("| --method sdedit --box 0,0,8,8 | 1 |").contains("| --n-max 0.5 | 1 |")
+                .doesNotContain("| default |");
+        assertThat(out.resolve("edits-n-max-0.5.png")).isNotEmptyFile();
+        type("evaluate", model, "--edits", 1, "--way", "--n-max 7").fails(2, "n_max 7.0");
+        type("evaluate", model, "--edits", 1, "--way", "--speed 7").fails(2, "--speed 7", "Unknown option");
+        type("evaluate", model, "--edits", 1, "--way", "--mask m.png").fails(2, "is of one video");
         type("evaluate", model, "--edits", 0).fails(2, "give 1 or more");
     }
 }

@@ -6,6 +6,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import org.zoetrope.pipeline.Geometry;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
@@ -59,6 +61,16 @@ public record EditedLatents(Tensor edited, Tensor source, Optional<LatentMask> i
             return new EditedLatents(stored.tensor(EDITED).copy(), stored.tensor(SOURCE).copy(), inside,
                     EditRecipe.parse(file.toString(), recipe), List.of());
         });
+    }
+
+    /// How well the cells that the edit was about agree with a mask of the clip, see [LatentMask#overlap]; empty if the
+    /// edit could act everywhere.
+    ///
+    /// @param geometry of the model that made the edit
+    public OptionalDouble overlap(PixelMask mask, Geometry geometry) {
+        var fit = new ClipFit(recipe.width(), recipe.height(), recipe.frames(), List.of());
+        return inside.map(cells -> OptionalDouble.of(cells.overlap(mask.latent(fit, geometry))))
+                .orElseGet(OptionalDouble::empty);
     }
 
     @Override

@@ -77,6 +77,21 @@ public record LatentMask(int height, int width, List<boolean[]> cells) {
         return new LatentMask(height, width, all);
     }
 
+    /// Cells inside both masks as a share of those inside either; 1 if there are none.
+    public double overlap(LatentMask other) {
+        require(other.height == height && other.width == width && other.frames() == frames(),
+                "masks of %d x %d x %d and %d x %d x %d do not compare", frames(), height, width, other.frames(),
+                other.height, other.width);
+        long both = 0, either = 0;
+        for (var f = 0; f < frames(); f++) {
+            for (var at = 0; at < height * width; at++) {
+                both += cells.get(f)[at] && other.cells.get(f)[at] ? 1 : 0;
+                either += cells.get(f)[at] || other.cells.get(f)[at] ? 1 : 0;
+            }
+        }
+        return either == 0 ? 1 : (double) both / either;
+    }
+
     /// The mask with every cell within this distance of one inside, in cells.
     public LatentMask grown(double distance) {
         return new LatentMask(height, width, cells.stream().map(frame -> {

@@ -30,6 +30,12 @@ public record PixelMask(int width, int height, boolean protects, List<boolean[]>
         }).toList());
     }
 
+    /// The pixels in which two clips of one size differ.
+    public static PixelMask changed(Frames before, Frames after) {
+        return of(Frames.paint(before.width(), before.height(), before.fps(), before.count(),
+                (f, x, y) -> before.pixel(f, x, y) == after.pixel(f, x, y) ? 0 : 0xffffff), false);
+    }
+
     /// A rectangle of pixels, the same in every frame.
     ///
     /// @param left   first column of it

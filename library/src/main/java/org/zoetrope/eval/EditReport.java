@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.zoetrope.scenes.EditKind;
@@ -12,9 +13,12 @@ import org.zoetrope.scenes.EditKind;
 public record EditReport(List<Row> rows) {
     /// A method and how it did.
     ///
+    /// @param overlap     of the mask with the cells that the true answer changes, on average over the edits that change
+    ///                    something; empty for a method without a mask
     /// @param evaluations of the network, for each edit
     /// @param seconds     for each edit, decoding included
-    public record Row(String method, List<EditScore> scores, double evaluations, double seconds) {
+    public record Row(String method, List<EditScore> scores, OptionalDouble overlap, double evaluations,
+            double seconds) {
         public Row {
             scores = List.copyOf(scores);
         }
@@ -35,8 +39,11 @@ public record EditReport(List<Row> rows) {
         }
 
         private String trackError() {
-            var found = scores.stream().flatMapToDouble(score -> score.trackError().stream()).average();
-            return found.isEmpty() ? "-" : String.format(Locale.ROOT, "%.2f", found.getAsDouble());
+            return shown(scores.stream().flatMapToDouble(score -> score.trackError().stream()).average());
+        }
+
+        private static String shown(OptionalDouble value) {
+            return value.isEmpty() ? "-" : String.format(Locale.ROOT, "%.2f", value.getAsDouble());
         }
     }
 
@@ -48,14 +55,14 @@ public record EditReport(List<Row> rows) {
     public String markdown() {
         var lines = new ArrayList<String>();
         lines.add("| method | edits | adherence | kept PSNR (codec alone) | track error, px | lost objects "
-                + "| flicker (true) | evaluations | seconds |");
-        lines.add("|---|" + "---:|".repeat(8));
+                + "| flicker (true) | mask overlap | evaluations | seconds |");
+        lines.add("|---|" + "---:|".repeat(9));
         for (var row : rows) {
-            lines.add(String.format(Locale.ROOT, "| %s | %d | %s | %.2f (%.2f) | %s | %d | %.2f (%.2f) | %.0f | %.1f |",
+            lines.add(String.format(Locale.ROOT, "| %s | %d | %s | %.2f (%.2f) | %s | %d | %.2f (%.2f) | %s | %.0f | %.1f |",
                     row.method(), row.scores().size(), percent(row.adherence()), row.mean(EditScore::kept),
                     row.mean(EditScore::codecKept), row.trackError(),
                     row.scores().stream().mapToInt(EditScore::lost).sum(), row.mean(EditScore::flicker),
-                    row.mean(EditScore::trueFlicker), row.evaluations(), row.seconds()));
+                    row.mean(EditScore::trueFlicker), Row.shown(row.overlap()), row.evaluations(), row.seconds()));
         }
         lines.add("");
         lines.add("| adherence | " + String.join(" | ", Stream.of(EditKind.values()).map(EditKind::words).toList())
@@ -77,6 +84,7 @@ public record EditReport(List<Row> rows) {
         for (var row : rows) {
             var node = methods.addObject().put("method", row.method()).put("adherence", row.adherence())
                     .put("evaluations", row.evaluations()).put("seconds", row.seconds());
+            row.overlap().ifPresent(overlap -> node.put("mask_overlap", overlap));
             var edits = node.putArray("edits");
             for (var score : row.scores()) {
                 var v = score.verdict();

@@ -1,6 +1,7 @@
 package org.zoetrope.edit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
@@ -9,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
 
 class LatentMaskTest {
     private static double[] bruteForce(boolean[] inside, int height, int width) {
@@ -61,6 +63,21 @@ class LatentMaskTest {
         assertThat(edge.weight(19)).isZero();
         assertThat(SoftEdge.hard().weight(1)).isZero();
         assertThat(SoftEdge.hard().weight(0)).isEqualTo(1);
+    }
+
+    @Test
+    void masksOverlapByWhatTheyShare() {
+        LatentMask left = above(1), right = above(2);
+        assertThat(left.overlap(left)).isEqualTo(1);
+        assertThat(left.overlap(right)).isEqualTo(2 / 3.0);
+        assertThat(LatentMask.empty(1, 1, 5).overlap(left)).isZero();
+        assertThat(LatentMask.empty(1, 1, 5).overlap(LatentMask.empty(1, 1, 5))).isEqualTo(1);
+        assertThatThrownBy(() -> left.overlap(LatentMask.empty(2, 1, 5))).hasMessageContaining("do not compare");
+    }
+
+    /// One row of the cells 0 to 4, those above the threshold inside.
+    private static LatentMask above(double threshold) {
+        return Scope.run(() -> LatentMask.above(Tensor.of(new float[] {0, 1, 2, 3, 4}, 1, 1, 5), threshold));
     }
 
     @Test

@@ -52,6 +52,16 @@ class PixelMaskTest {
     }
 
     @Test
+    void whatTwoClipsDifferInIsAMask() {
+        var before = Frames.paint(32, 16, 8, 9, (f, x, y) -> x * y);
+        var after = Frames.paint(32, 16, 8, 9, (f, x, y) -> f == 1 && x == 20 && y == 3 ? 0xff0000 : x * y);
+        var mask = PixelMask.changed(before, after).latent(NINE_FRAMES, BY_EIGHT_AND_FOUR);
+        assertThat(cells(mask, 0)).isEmpty();
+        assertThat(cells(mask, 1)).containsExactly(2);
+        assertThat(cells(mask, 2)).isEmpty();
+    }
+
+    @Test
     void aMaskIsScaledWithItsClip() {
         var mask = PixelMask.box(32, 0, 32, 32, 64, 32, false).latent(NINE_FRAMES, BY_EIGHT_AND_FOUR);
         assertThat(cells(mask, 2)).contains(2, 3, 6, 7).doesNotContain(0, 4);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.zoetrope.media.Frames;
 import org.zoetrope.scenes.EditCase;
@@ -78,9 +79,9 @@ class EditScoreTest {
     void theTableHasARowForEachMethod() {
         var scores = CASES.stream().map(edit -> EditScore.of(edit, edit.source().render(), edit.target().render(),
                 edit.source().render())).toList();
-        var report = new EditReport(List.of(new EditReport.Row("oracle", scores, 160, 1.5)));
-        assertThat(report.markdown()).contains("| oracle | 20 |").contains("60.00 (60.00)").contains("| 160 | 1.5 |")
-                .contains("recolour one of two");
+        var report = new EditReport(List.of(new EditReport.Row("oracle", scores, OptionalDouble.of(0.75), 160, 1.5)));
+        assertThat(report.markdown()).contains("| oracle | 20 |").contains("60.00 (60.00)")
+                .contains("| 0.75 | 160 | 1.5 |").contains("recolour one of two");
         assertThat(report.json()).contains("\"kept_psnr\" : 60").contains("\"method\" : \"oracle\"");
     }
 }
