@@ -122,6 +122,10 @@ final class EditOptions {
     @Option(names = "--iterations", paramLabel = "N",
             description = "Most optimiser steps of null-text in each step of the run (default: 10).")
     private Optional<Integer> iterations;
+    @Option(names = "--frames-through", paramLabel = "MEANS",
+            description = "What multi-frame gives each latent frame: text (a text of its own), keys (an offset of what "
+                    + "it looks up in the text) or bias (an offset of its tokens) (default: text).")
+    private Optional<NullText.Means> through;
     @Option(names = "--skip", paramLabel = "0..1",
             description = "Share of the noisiest steps that methods by inversion leave out (default: 0.02).")
     private Optional<Double> skip;
@@ -186,6 +190,7 @@ final class EditOptions {
         belongs(!without.isEmpty(), "--without", chosen, Method.FLOWDIRECTOR);
         belongs(iterations.isPresent(), "--iterations", chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
                 Method.VIDEODIRECTOR_DIT);
+        belongs(through.isPresent(), "--frames-through", chosen, Method.MULTI_FRAME, Method.VIDEODIRECTOR_DIT);
         belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
         belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
                 Method.FLOWDIRECTOR);
@@ -203,9 +208,9 @@ final class EditOptions {
                 case DDIM -> inversion(target);
                 case DIRECT -> inversion(target).anchor(new Anchor.ResidualReplay());
                 case NULL_TEXT -> inversion(target).anchor(nullText());
-                case MULTI_FRAME -> inversion(target).anchor(nullText().layout(new NullText.Layout.PerFrame()));
+                case MULTI_FRAME -> inversion(target).anchor(multiFrame());
                 case STDG -> inversion(target).pull(LatentStatistics.published());
-                case VIDEODIRECTOR_DIT -> inversion(target).anchor(nullText().layout(new NullText.Layout.PerFrame()))
+                case VIDEODIRECTOR_DIT -> inversion(target).anchor(multiFrame())
                         .pull(LatentStatistics.published());
             };
         } catch (ShapeException e) {
@@ -233,6 +238,10 @@ final class EditOptions {
 
     private NullText nullText() {
         return iterations.map(NullText.defaults()::iterations).orElse(NullText.defaults());
+    }
+
+    private NullText multiFrame() {
+        return nullText().layout(new NullText.Layout.PerFrame()).means(through.orElse(NullText.Means.TEXT));
     }
 
     private static double scale(double guidance) {

@@ -91,7 +91,9 @@ final class NullTextStudy {
         methods.put("null-text", w -> InversionEdit.plain(w).anchor(shared));
         methods.put("null-text, 2 cosines", w -> InversionEdit.plain(w).anchor(
                 shared.layout(new NullText.Layout.Cosine(2))));
-        methods.put("null-text per frame", w -> InversionEdit.plain(w).anchor(each));
+        methods.put("null-text per frame (J1)", w -> InversionEdit.plain(w).anchor(each));
+        methods.put("null-text per frame (J2)", w -> InversionEdit.plain(w).anchor(each.means(NullText.Means.KEYS)));
+        methods.put("null-text per frame (J3)", w -> InversionEdit.plain(w).anchor(each.means(NullText.Means.BIAS)));
         methods.put("stdg", w -> InversionEdit.plain(w).pull(LatentStatistics.published()));
         methods.put("null-text and stdg",
                 w -> InversionEdit.plain(w).anchor(shared).pull(LatentStatistics.published()));

@@ -18,7 +18,7 @@ public interface Anchor {
     record Hold(Branch unprompted, Optional<Tensor> shift) implements Tensors {
         @Override
         public List<Tensor> tensors() {
-            var all = new ArrayList<>(List.of(unprompted.features()));
+            var all = new ArrayList<>(unprompted.tensors());
             shift.ifPresent(all::add);
             return all;
         }

@@ -23,12 +23,6 @@ import org.zoetrope.tensor.Tensor;
 final class AttentionMask implements EditMask {
     private static final int POOL = 11;
 
-    /// How a network cuts latents into tokens.
-    ///
-    /// @param patch       latent cells along height and width of a token
-    /// @param patchFrames latent frames of a token
-    record TokenGrid(int patch, int patchFrames) {}
-
     private final Set<Integer> blocks;
     private final int[] sourceColumns;
     private final int[] targetColumns;

@@ -1,16 +1,19 @@
 package org.zoetrope.edit;
 
+import java.util.List;
 import org.zoetrope.diffusion.Step;
+import org.zoetrope.nn.FrameShift;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Tensors;
 
 /// A network under one prompt, in flow form.
-public interface Branch {
+public interface Branch extends Tensors {
     /// The velocity `n - x0` at `x = (1 - sigma) x0 + sigma n`.
     ///
     /// @param x    noisy latents [1, T, C, H, W]
     /// @param step of the task's plan; sigma is `step.at().sigma()`
-    /// @param pass what is watched on the way
+    /// @param pass what is special about this call
     /// @return shaped like x, float32 or better: differences of velocities cancel large equal parts
     Tensor velocity(Tensor x, Step step, Pass pass);
 
@@ -21,4 +24,16 @@ public interface Branch {
     ///
     /// @param features text features [1, L, D], or one text for each latent frame [1, T, L, D]
     Branch with(Tensor features);
+
+    /// The same network under the same words, where every frame has something of its own besides. Gradients flow back to
+    /// the shift.
+    default Branch with(FrameShift shift) {
+        return new ShiftedBranch(this, shift);
+    }
+
+    /// What must stay alive while this branch is used, the weights aside.
+    @Override
+    default List<Tensor> tensors() {
+        return List.of(features());
+    }
 }

@@ -16,25 +16,30 @@ import org.zoetrope.tensor.Tensor;
 /// @param from       the network under the words that describe the source
 /// @param to         the network under the words that describe the edited clip
 /// @param unprompted the network under the negative prompt; the same for both sides
+/// @param tokens     how the network sees latents
 /// @param windows    how a long clip is looked at
 /// @param mask       where the edit may act
 /// @param draws      the noise
 /// @param counter    counts every evaluation
 /// @param listener   hears of every step
-public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Windows windows,
-        EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
-    /// A task without a mask, in one window.
+public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, TokenGrid tokens,
+        Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
+    /// A task without a mask, in one window, of a network whose tokens are the cells of the latents.
     public static EditTask of(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Draws draws) {
-        return new EditTask(source, plan, from, to, unprompted, Windows.one((int) source.size(1)),
-                EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+        return new EditTask(source, plan, from, to, unprompted, new TokenGrid(1, 1, 1, (int) source.size(2)),
+                Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
     }
 
     public EditTask withMask(EditMask where) {
-        return new EditTask(source, plan, from, to, unprompted, windows, where, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, windows, where, draws, counter, listener);
     }
 
     public EditTask withWindows(Windows parts) {
-        return new EditTask(source, plan, from, to, unprompted, parts, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, parts, mask, draws, counter, listener);
+    }
+
+    public EditTask withTokens(TokenGrid grid) {
+        return new EditTask(source, plan, from, to, unprompted, grid, windows, mask, draws, counter, listener);
     }
 
     /// Steps of the whole run.

@@ -7,10 +7,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.DoubleBinaryOperator;
 import java.util.function.DoubleFunction;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.nn.AdamW;
+import org.zoetrope.nn.FrameShift;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
@@ -19,7 +21,8 @@ import org.zoetrope.tensor.Torch;
 /// Null-text inversion (arXiv 2211.09794, algorithm 1): before every step the features of the negative prompt are
 /// optimised through the frozen network, so that the guided step under the source prompt lands on the next pivot.
 ///
-/// Multi-frame null-text (arXiv 2411.17592, section 3.2) gives every latent frame features of its own, see [Layout].
+/// Multi-frame null-text (arXiv 2411.17592, section 3.2) gives every latent frame features of its own, see [Layout]. In a
+/// network whose text has no place for each frame there is more than one way to lead them in, see [Means].
 ///
 /// What is minimised is the error of the guided velocity against the one that leads to the pivot, relative to the square
 /// of the latter: `rho = mean(e^2) / mean(v*^2)`. The published loss is the error after the step, which is rho times the
@@ -27,13 +30,13 @@ import org.zoetrope.tensor.Torch;
 /// would accept anything. Features and moments are float32, and the best features met are kept, so that optimising never
 /// makes a step worse.
 ///
-/// @param layout         which features there are
+/// @param means          through what the prediction is led
+/// @param layout         how that depends on the frame
 /// @param iterations     most optimiser steps per sampling step
-/// @param rate           learning rate in units of the root mean square of the negative prompt's features; empty to
-///                       search for it on the first step
+/// @param rate           learning rate in units of [Means]; empty to search for it on the first step
 /// @param temporalWeight weight of the mean squared change of the error from frame to frame, which flickers
 /// @param tolerance      rho at which a step is good enough
-public record NullText(Layout layout, int iterations, OptionalDouble rate, double temporalWeight, double tolerance)
+public record NullText(Means means, Layout layout, int iterations, OptionalDouble rate, double temporalWeight, double tolerance)
         implements Anchor {
     private static final double[] RATES = {0.01, 0.03, 0.1, 0.3};
     private static final int PATIENCE = 3;      // iterations that together must improve the loss by
@@ -47,26 +50,39 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
 
     /// One text for all frames, ten iterations, a searched rate.
     public static NullText defaults() {
-        return new NullText(new Layout.Shared(), 10, OptionalDouble.empty(), 0.25, 1e-3);
+        return new NullText(Means.TEXT, new Layout.Shared(), 10, OptionalDouble.empty(), 0.25, 1e-3);
     }
 
     /// The same with other features.
     public NullText layout(Layout other) {
-        return new NullText(other, iterations, rate, temporalWeight, tolerance);
+        return new NullText(means, other, iterations, rate, temporalWeight, tolerance);
+    }
+
+    /// The same through something else.
+    public NullText means(Means other) {
+        return new NullText(other, layout, iterations, rate, temporalWeight, tolerance);
     }
 
     /// The same with other work in each step.
     public NullText iterations(int most) {
-        return new NullText(layout, most, rate, temporalWeight, tolerance);
+        return new NullText(means, layout, most, rate, temporalWeight, tolerance);
     }
 
-    private interface Entry {
-        double at(int row, int column);
+    /// Through what the unprompted prediction is led. Zero is the negative prompt as it is.
+    public enum Means {
+        /// The features of the negative prompt, as published. Texts of their own for frames are copies that pass through a
+        /// joint attention side by side, each seen by its frame alone. Rates are in units of the features' root mean square.
+        TEXT,
+        /// What frames look up in the text: an offset of what keys and values are made of, the same in every block. The
+        /// text itself passes through the network as it is. Rates are in units of one, as these are normalised.
+        KEYS,
+        /// The video tokens: an offset of all tokens of a frame, and no text at all. Rates are in units of one.
+        BIAS
     }
 
-    /// How the optimised features depend on the latent frame: `features[f] = negative + sum_p basis[f, p] u[p]`.
+    /// How what is optimised depends on the frame of tokens: `offset[f] = sum_p basis[f, p] u[p]`.
     public sealed interface Layout {
-        /// One text for all frames, as published for pictures.
+        /// The same for all frames, as published for pictures.
         record Shared() implements Layout {}
 
         /// Slow changes over time: a constant and `cos(pi k (f + 1/2) / frames)` for k = 1 .. terms.
@@ -76,24 +92,23 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
             }
         }
 
-        /// A text of its own for every latent frame.
+        /// Each frame on its own.
         record PerFrame() implements Layout {}
 
-        /// [frames, P], or empty if there is one text for all frames.
-        private Optional<Tensor> basis(int frames) {
+        /// [frames, P].
+        default Tensor basis(int frames) {
             return switch (this) {
-                case Shared() -> Optional.empty();
-                case Cosine(var terms) -> Optional.of(table(frames, terms + 1,
-                        (f, k) -> Math.cos(Math.PI * k * (f + 0.5) / frames)));
-                case PerFrame() -> Optional.of(table(frames, frames, (f, p) -> f == p ? 1 : 0));
+                case Shared() -> Tensor.ones(frames, 1);
+                case Cosine(var terms) -> table(frames, terms + 1, (f, k) -> Math.cos(Math.PI * k * (f + 0.5) / frames));
+                case PerFrame() -> table(frames, frames, (f, p) -> f == p ? 1 : 0);
             };
         }
 
-        private static Tensor table(int rows, int columns, Entry entry) {
+        private static Tensor table(int rows, int columns, DoubleBinaryOperator entry) {
             var values = new float[rows * columns];
             for (var r = 0; r < rows; r++) {
                 for (var c = 0; c < columns; c++) {
-                    values[r * columns + c] = (float) entry.at(r, c);
+                    values[r * columns + c] = (float) entry.applyAsDouble(r, c);
                 }
             }
             return Tensor.of(values, rows, columns);
@@ -107,8 +122,8 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
             throw new SamplingException("null-text has nothing to optimise at guidance 1, which leaves the negative prompt "
                     + "out; invert and sample without it, or give a guidance above 1");
         }
-        require(layout instanceof Layout.Shared || task.windows().count() == 1,
-                "a text for each latent frame needs a clip that the model takes as a whole; this one is looked at in %d "
+        require(layout instanceof Layout.Shared && means == Means.TEXT || task.windows().count() == 1,
+                "what each latent frame has for itself needs a clip that the model takes as a whole; this one is looked at in %d "
                         + "windows", task.windows().count());
         return Scope.run(() -> {
             var fitter = new Fitter(this, task, guidanceScale);
@@ -123,7 +138,7 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
                 var fit = chosen.isPresent() ? fitter.fit(aim, from, chosen.getAsDouble()) : fitter.best(aim, from);
                 chosen = OptionalDouble.of(fit.rate);
                 u = fit.u;
-                holds.add(new Hold(task.unprompted().with(fitter.features(u)), Optional.empty()));
+                holds.add(new Hold(fitter.branch(u), Optional.empty()));
                 x = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted), step);
             }
             return holds;
@@ -174,25 +189,35 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
     }
 
     /// The optimisation of one run.
-    private record Fitter(NullText options, EditTask task, double scale, Tensor negative, Optional<Tensor> basis,
-            double size) {
+    ///
+    /// @param basis [frames, P]
+    /// @param unit  of learning rates
+    private record Fitter(NullText options, EditTask task, double scale, Tensor negative, Tensor basis, double unit) {
         Fitter(NullText options, EditTask task, double scale) {
             this(options, task, scale, task.unprompted().features(),
-                    options.layout.basis((int) task.source().size(1)).map(b -> b.like(task.unprompted().features())),
-                    Math.sqrt(task.unprompted().features().square().mean().item()));
+                    options.layout.basis(task.tokens().frames(task.source().size(1))).like(task.unprompted().features()),
+                    options.means == Means.TEXT
+                            ? Math.max(1e-6, Math.sqrt(task.unprompted().features().square().mean().item())) : 1);
         }
 
         /// No change of the negative prompt [P, L, D].
         Tensor start() {
-            var shape = negative.shape();
-            shape[0] = basis.map(b -> b.size(1)).orElse(1L);
-            return Tensor.zeros(negative.dtype(), negative.device(), shape);
+            return Tensor.zeros(negative.dtype(), negative.device(), basis.size(1),
+                    options.means == Means.BIAS ? 1 : negative.size(1),
+                    options.means == Means.TEXT ? negative.size(2) : task.tokens().width());
         }
 
-        /// [1, L, D], or [1, T, L, D].
-        Tensor features(Tensor u) {
-            return basis.map(b -> negative.unsqueeze(1).plus(b.matmul(u.flatten(1, 2))
-                    .reshape(1, b.size(0), u.size(1), u.size(2)))).orElseGet(() -> negative.plus(u));
+        /// The unprompted branch, led by u.
+        Branch branch(Tensor u) {
+            if (options.means == Means.TEXT && options.layout instanceof Layout.Shared) {
+                return task.unprompted().with(negative.plus(u));
+            }
+            var offsets = basis.matmul(u.flatten(1, 2)).reshape(1, basis.size(0), u.size(1), u.size(2)); // [1, T, L, D]
+            return switch (options.means) {
+                case TEXT -> task.unprompted().with(negative.unsqueeze(1).plus(offsets));
+                case KEYS -> task.unprompted().with(FrameShift.ofText(offsets));
+                case BIAS -> task.unprompted().with(FrameShift.ofVideo(offsets.squeeze(2)));
+            };
         }
 
         Aim aim(Step step, Tensor x, Tensor pivot) {
@@ -222,7 +247,7 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
                 parameters.put("u", u);
                 // Young moments at every step, as published.
                 var adam = new AdamW(parameters, new AdamW.Options(0.9, 0.999, 1e-8, 0));
-                var now = rate * Math.max(size, 1e-6) * (1 - aim.step.index() / (2.0 * aim.step.total()));
+                var now = rate * unit * (1 - aim.step.index() / (2.0 * aim.step.total()));
                 var bests = new ArrayList<Double>();
                 var seen = look(aim, u, options.iterations == 0);
                 var best = new Fit(u.copy(), seen.loss, seen.unprompted, rate);
@@ -249,7 +274,7 @@ public record NullText(Layout layout, int iterations, OptionalDouble rate, doubl
         private Look look(Aim aim, Tensor u, boolean last) {
             return Scope.run(() -> Torch.withGradients(() -> {
                 var leaf = u.detach().requireGradient(!last);
-                var unprompted = task.velocity(task.unprompted().with(features(leaf)), aim.x, aim.step);
+                var unprompted = task.velocity(branch(leaf), aim.x, aim.step);
                 var error = guided(aim, unprompted).minus(aim.wanted);
                 var norm = aim.wanted.square().mean().item() + 1e-8;
                 var rho = error.square().mean().div(norm);

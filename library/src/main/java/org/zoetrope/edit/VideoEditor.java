@@ -188,7 +188,7 @@ public final class VideoEditor {
         listener.on(new Progress.Denoising(0, steps, source));
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
-                branch(form, network, features.get(1)), branch(form, network, features.get(2)), edit.windows(),
+                branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()), edit.windows(),
                 EditMask.everywhere(), Draws.of(recipe.seed()), counter,
                 (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
         var mask = mask(edit, task);
@@ -226,10 +226,9 @@ public final class VideoEditor {
             case MaskSource.VelocityDifference(var how, var edge) -> EditMask.fixed(how.find(task), edge);
             case MaskSource.Attention(var edge, var source, var target) -> {
                 var differing = Phrases.differing(recipe.from(), recipe.to());
-                var g = model.geometry();
                 yield new AttentionMask(watchedBlocks(), columns(source.orElse(differing.source()), recipe.from()),
                         columns(target.orElse(differing.target()), recipe.to()),
-                        new AttentionMask.TokenGrid(g.patch(), g.patchFrames()), edge, task.source().shape());
+                        task.tokens(), edge, task.source().shape());
             }
         };
     }

@@ -2,12 +2,13 @@ package org.zoetrope.nn;
 
 import org.zoetrope.tensor.Tensor;
 
-/// What may differ between two calls of one network besides its inputs: the seam through which attention is watched.
-/// Networks take it as their last argument and are complete without it.
+/// What may differ between two calls of one network besides its inputs: the seam through which attention is watched and
+/// frames are told apart. Networks take it as their last argument and are complete without it.
 ///
-/// @param tap sees queries and keys on their way into attention
-public record Pass(AttentionTap tap) {
-    private static final Pass PLAIN = new Pass(AttentionTap.none());
+/// @param tap    sees queries and keys on their way into attention
+/// @param frames what every frame gets for itself
+public record Pass(AttentionTap tap, FrameShift frames) {
+    private static final Pass PLAIN = new Pass(AttentionTap.none(), FrameShift.none());
 
     /// A call that differs in nothing.
     public static Pass plain() {
@@ -16,7 +17,17 @@ public record Pass(AttentionTap tap) {
 
     /// A call whose attention is watched.
     public static Pass watched(AttentionTap tap) {
-        return new Pass(tap);
+        return PLAIN.with(tap);
+    }
+
+    /// This call, watched.
+    public Pass with(AttentionTap other) {
+        return new Pass(other, frames);
+    }
+
+    /// This call, every frame with something of its own.
+    public Pass with(FrameShift other) {
+        return new Pass(tap, other);
     }
 
     /// The part of a pass that one block sees.

@@ -91,7 +91,7 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
 
     @Override
     public Geometry geometry() {
-        return new Geometry(strideXY(), strideT(), network.patchSize(), network.patchFrames(), network.numLayers(), true,
+        return new Geometry(strideXY(), strideT(), network.patchSize(), network.patchFrames(), network.numLayers(), network.width(), true,
                 network.useLearnedPositionalEmbeddings(), common.folder().kind().takesImage());
     }
 

@@ -7,10 +7,11 @@ package org.zoetrope.pipeline;
 /// @param patch       latent cells along width and height of a token
 /// @param patchFrames latent frames of a token
 /// @param blocks      transformer blocks of the network
+/// @param width       numbers of a token inside the network
 /// @param joint       text and video attend in one sequence; otherwise video looks at text by cross-attention
 /// @param fixed       the model takes its default size and length alone
 /// @param takesImage  the model animates a picture instead of starting from noise alone
-public record Geometry(int strideXY, int strideT, int patch, int patchFrames, int blocks, boolean joint,
+public record Geometry(int strideXY, int strideT, int patch, int patchFrames, int blocks, int width, boolean joint,
         boolean fixed, boolean takesImage) {
     /// Pixels that width and height must be a multiple of.
     public int sizeStep() {

@@ -104,7 +104,7 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
 
     @Override
     public Geometry geometry() {
-        return new Geometry(strideXY(), strideT(), network.patch(1), 1, network.numLayers(), false, false,
+        return new Geometry(strideXY(), strideT(), network.patch(1), 1, network.numLayers(), network.width(), false, false,
                 common.folder().kind().takesImage());
     }
 

@@ -8,7 +8,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.zoetrope.edit.AttentionMask.TokenGrid;
 import org.zoetrope.edit.EditMask.Side;
 import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.nn.Pass;
@@ -65,7 +64,7 @@ class AttentionMaskTest {
     /// A network whose left half looks at the phrase: the mask is on the left, in the frames of its window.
     @Test
     void aMaskIsWhereThePhraseIsLookedAt() {
-        var mask = new AttentionMask(Set.of(1), new int[0], new int[] {2}, new TokenGrid(2, 1), SoftEdge.hard(),
+        var mask = new AttentionMask(Set.of(1), new int[0], new int[] {2}, new TokenGrid(2, 1, 2, 8), SoftEdge.hard(),
                 new long[] {1, 4, 4, 6, 8});
         mask.beginStep();
         mask.watch(Side.TARGET, 2, pass -> looking(pass, 2));
@@ -83,7 +82,7 @@ class AttentionMaskTest {
 
     @Test
     void aSideWithoutAPhraseIsNotWatched() {
-        var mask = new AttentionMask(Set.of(1), new int[0], new int[] {2}, new TokenGrid(2, 1), SoftEdge.hard(), LATENTS);
+        var mask = new AttentionMask(Set.of(1), new int[0], new int[] {2}, new TokenGrid(2, 1, 2, 8), SoftEdge.hard(), LATENTS);
         mask.watch(Side.SOURCE, 0, pass -> {
             assertThat(pass).isEqualTo(Pass.plain());
             return Tensor.zeros(LATENTS);

@@ -2,6 +2,7 @@ package org.zoetrope.edit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.Collections;
 import java.util.List;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.tensor.Rng;
@@ -140,12 +142,36 @@ class InversionEditTest {
     /// back, slow changes bring it nearer, and a text for each frame brings it back.
     @Test
     void aTextForEachFrameComesCloserThanOneForAll() {
-        var options = new NullText(new NullText.Layout.Shared(), 300, OptionalDouble.of(0.03), 0, 0);
+        var options = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 300, OptionalDouble.of(0.03), 0, 0);
         var shared = lastStep(options);
         var cosine = lastStep(options.layout(new NullText.Layout.Cosine(2)));
         var each = lastStep(options.layout(new NullText.Layout.PerFrame()));
         assertThat(cosine).isLessThan(0.9 * shared);
         assertThat(each).isLessThan(0.1 * cosine);
+    }
+
+    /// V-16, V-18: whatever leads the frames, optimising it brings the run nearer, and zeros are the plain run.
+    @ParameterizedTest
+    @EnumSource
+    void everyMeansBringsTheGuidedRunNearer(NullText.Means means) {
+        var plain = editor(Inversion.defaults(), 4, new Anchor.None());
+        var each = NullText.defaults().means(means).layout(new NullText.Layout.PerFrame());
+        assertThat(error(plain.anchor(each), same(clip(3), 5))).isLessThan(0.5 * error(plain, same(clip(3), 5)));
+        assertThat(plain.anchor(each.iterations(0)).edit(same(clip(3), 5)).minus(plain.edit(same(clip(3), 5))).abs().max().item())
+                .isLessThan(1e-5);
+    }
+
+    /// V-18: as many cosines as frames hold whatever frames can hold on their own.
+    @Test
+    void allCosinesSpanWhatFramesCanHold() {
+        var basis = new NullText.Layout.Cosine(FRAMES - 1).basis(FRAMES);
+        assertThat(basis.shape()).isEqualTo(new long[] {FRAMES, FRAMES});
+        // The cosines are orthogonal: the squares of their lengths are those of a cosine transform.
+        var products = basis.transpose(0, 1).matmul(basis).toDoubles();
+        for (var at = 0; at < products.length; at++) {
+            var wanted = at / FRAMES != at % FRAMES ? 0 : at == 0 ? FRAMES : FRAMES / 2.0;
+            assertThat(products[at]).isCloseTo(wanted, within(1e-5));
+        }
     }
 
     private static double lastStep(NullText options) {
@@ -158,7 +184,7 @@ class InversionEditTest {
     @ParameterizedTest
     @ValueSource(doubles = {1e-3, 1, 10, 1000})
     void noRateMakesAStepWorse(double rate) {
-        var wild = new NullText(new NullText.Layout.Shared(), 5, OptionalDouble.of(rate), 0, 0);
+        var wild = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 5, OptionalDouble.of(rate), 0, 0);
         assertThat(error(editor(Inversion.defaults(), 4, wild), same(clip(3), 1)))
                 .isLessThanOrEqualTo(error(editor(Inversion.defaults(), 4, new Anchor.None()), same(clip(3), 1)));
     }
@@ -166,7 +192,7 @@ class InversionEditTest {
     /// V-13.
     @Test
     void noIterationsArePlainSampling() {
-        var none = new NullText(new NullText.Layout.Shared(), 0, OptionalDouble.of(0.1), 0.25, 0);
+        var none = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 0, OptionalDouble.of(0.1), 0.25, 0);
         var plain = editor(Inversion.defaults(), 4, new Anchor.None()).edit(same(clip(3), 10));
         assertThat(editor(Inversion.defaults(), 4, none).edit(same(clip(3), 10)).toFloats()).isEqualTo(plain.toFloats());
     }
@@ -183,7 +209,7 @@ class InversionEditTest {
     @Test
     void costsAreAsStated() {
         var task = same(clip(3), 10);
-        var editor = editor(new Inversion.FixedPoint(2, 0), 6, new NullText(new NullText.Layout.Shared(), 2,
+        var editor = editor(new Inversion.FixedPoint(2, 0), 6, new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 2,
                 OptionalDouble.of(1e-3), 0, 0));
         editor.edit(task);
         assertThat(task.counter().forwards()).isEqualTo(10 * (2 + 1 + 3 + 2)).isEqualTo(editor.evaluations(10, 1));

@@ -22,8 +22,10 @@ record Nonlinear(Tensor mix, Tensor features, double reach) implements Branch {
 
     @Override
     public Tensor velocity(Tensor x, Step step, Pass pass) {
-        var near = x.plus(x.mean(true, 1, 3, 4).times(reach));
-        var words = features.reshape(1, features.rank() == 4 ? features.size(1) : 1, features.size(-1), 1, 1);
+        var biased = pass.frames().video().map(b -> x.plus(b.reshape(1, b.size(1), b.size(2), 1, 1))).orElse(x);
+        var near = biased.plus(biased.mean(true, 1, 3, 4).times(reach));
+        var told = pass.frames().onText(features).orElse(features);
+        var words = told.reshape(1, told.rank() == 4 ? told.size(1) : 1, told.size(-1), 1, 1);
         var mixed = mix.matmul(near.rearrange("B T C H W -> B T C (H W)")).reshape(x.shape());
         return mixed.plus(words).plus(step.at().sigma()).tanh();
     }

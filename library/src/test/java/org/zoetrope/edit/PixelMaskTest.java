@@ -11,7 +11,7 @@ import org.zoetrope.pipeline.Geometry;
 import org.zoetrope.pipeline.RequestException;
 
 class PixelMaskTest {
-    private static final Geometry BY_EIGHT_AND_FOUR = new Geometry(8, 4, 2, 1, 6, true, false, false);
+    private static final Geometry BY_EIGHT_AND_FOUR = new Geometry(8, 4, 2, 1, 6, 32, true, false, false);
     private static final ClipFit NINE_FRAMES = new ClipFit(32, 16, 9, List.of());
 
     private static List<Integer> cells(LatentMask mask, int frame) {
@@ -70,7 +70,7 @@ class PixelMaskTest {
     /// Padding in front belongs to the first frame.
     @Test
     void paddingHasTheMaskOfTheFirstFrame() {
-        var paired = new Geometry(8, 4, 2, 2, 6, true, false, false);
+        var paired = new Geometry(8, 4, 2, 2, 6, 32, true, false, false);
         var mask = PixelMask.of(Frames.paint(32, 16, 8, 9, (f, x, _) -> x < 8 && f == 0 ? 0xffffff : 0), false)
                 .latent(NINE_FRAMES, paired);
         assertThat(mask.frames()).isEqualTo(4);

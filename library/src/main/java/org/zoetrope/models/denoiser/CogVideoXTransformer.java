@@ -157,7 +157,7 @@ public final class CogVideoXTransformer {
     ///
     /// A prompt may also differ from frame to frame [B, T, L, D] with one text for each frame of tokens: its copies pass
     /// through the blocks side by side, and frame f and copy f see copy f and the whole video. With equal copies this is
-    /// the plain prediction. The attention of such a call is not watched.
+    /// the plain prediction. The attention of such a call is not watched, nor is that of one whose text is shifted.
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> ofsValue, Pass pass) {
         checkShape(x);
         require(ofsValue.isPresent() == (ofs != null), "this model %s an ofs value", ofs != null ? "needs" : "does not take");
@@ -171,8 +171,10 @@ public final class CogVideoXTransformer {
         var tokens = frames / config.patchFrames();
         var copies = Math.toIntExact(prompt.rank() == 4 ? prompt.size(1) : 1);
         require(prompt.rank() == 3 || copies == tokens, "prompts %s are for %d frames of tokens; the latents have %d", prompt, copies, tokens);
+        pass.frames().check(tokens, prompt.size(-2), config.width());
+        require(copies == 1 || pass.frames().text().isEmpty(), "a text for each frame and shifts of one text were given; give one of them");
         var words = text.forward(prompt);                                                         // [B, L, D] or [B, T, L, D]
-        var video = embed(x);                                                                     // [B, V, D]
+        var video = pass.frames().onVideo(embed(x));                                              // [B, V, D]
         if (positions != null) {
             var length = words.size(-2);
             require(positions.size(1) == length + video.size(1), "learned positions hold %d tokens; %d text and %d video tokens were given (this model takes only its own size and length)",
@@ -335,6 +337,10 @@ public final class CogVideoXTransformer {
             if (x.copies > 1) {
                 return toOut.forward(perFrame(q.to(v.dtype()), k.to(v.dtype()), v, x, scale).rearrange("B n S d -> B S (n d)"));
             }
+            var shifted = pass.pass().frames().onText(x.words);
+            if (shifted.isPresent()) {
+                return toOut.forward(shifted(q.to(v.dtype()), k.to(v.dtype()), v, shifted.get(), scale).rearrange("B n S d -> B S (n d)"));
+            }
             pass.see(AttentionTap.Kind.JOINT, q, k, x.words.size(1), scale);
             var seen = q.to(v.dtype()).attention(k.to(v.dtype()), v, null, scale);
             return toOut.forward(seen.rearrange("B n S d -> B S (n d)"));
@@ -357,6 +363,23 @@ public final class CogVideoXTransformer {
             }
             words.addAll(video);
             return Tensor.cat(words, 2);
+        }
+
+        /// The text sees itself as it is and the whole video; frame f sees the text as it was shifted for it.
+        ///
+        /// @param texts [B, T, L, D]
+        private Tensor shifted(Tensor q, Tensor k, Tensor v, Tensor texts, double scale) {
+            long frames = texts.size(1), length = texts.size(2), count = q.size(2) - length, area = count / frames;
+            Tensor videoKeys = k.narrow(2, length, count), videoValues = v.narrow(2, length, count);
+            Tensor own = texts.flatten(1, 2), textKeys = normK.forward(split(toK.forward(own))).to(v.dtype()), textValues = split(toV.forward(own));
+            var seen = new ArrayList<Tensor>();
+            seen.add(q.narrow(2, 0, length).attention(k, v, null, scale));
+            for (var f = 0; f < frames; f++) {
+                var keys = Tensor.cat(List.of(textKeys.narrow(2, f * length, length), videoKeys), 2);
+                var values = Tensor.cat(List.of(textValues.narrow(2, f * length, length), videoValues), 2);
+                seen.add(q.narrow(2, length + f * area, area).attention(keys, values, null, scale));
+            }
+            return Tensor.cat(seen, 2);
         }
 
         private Tensor split(Tensor x) {

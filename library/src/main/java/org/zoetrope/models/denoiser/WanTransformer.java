@@ -154,7 +154,8 @@ public final class WanTransformer {
     /// As [#forward(Tensor, Tensor, Tensor, Optional)], with what is special about this call.
     ///
     /// Without a picture, a prompt may also differ from frame to frame [B, T, L, text_dim]: the tokens of frame t look up
-    /// text t. With equal texts this is the plain prediction. The cross-attention of such a call is not watched.
+    /// text t. With equal texts this is the plain prediction. The cross-attention of such a call is not watched, nor is
+    /// that of one whose text is shifted.
     public Tensor forward(Tensor x, Tensor timestep, Tensor prompt, Optional<Tensor> picture, Pass pass) {
         checkShape(x);
         require(picture.isPresent() == image.isPresent(), "this model %s image features",
@@ -167,10 +168,14 @@ public final class WanTransformer {
                 .rearrange("B (n D) -> B n D", axis("n", 6));
         require(prompt.rank() == 3 || prompt.rank() == 4 && prompt.size(1) == frames && picture.isEmpty(),
                 "prompts %s for each of %d frames of tokens need that many texts and no picture", prompt, frames);
-        var words = textOut.forward(textIn.forward(prompt.rank() == 4 ? prompt.flatten(0, 1) : prompt).geluTanh()); // [B, L, D]
+        pass.frames().check(frames, prompt.size(-2), config.width());
+        require(pass.frames().text().isEmpty() || prompt.rank() == 3 && picture.isEmpty(),
+                "shifts of the text need one text for all frames and no picture");
+        var read = textOut.forward(textIn.forward(prompt.rank() == 4 ? prompt.flatten(0, 1) : prompt).geluTanh()); // [B, L, D]
+        var words = pass.frames().onText(read).map(texts -> texts.flatten(0, 1)).orElse(read);
         var seen = picture.map(p -> Seen.split(image.orElseThrow().forward(p), words)).orElse(new Seen(words, Optional.empty()));
         var rotary = rotary(frames, rows, columns).to(x.device());
-        var tokens = patches(x);                                                                  // [B, V, D]
+        var tokens = pass.frames().onVideo(patches(x));                                           // [B, V, D]
         var indices = IntStream.range(0, blocks.size()).boxed().toList();
         tokens = Scope.fold(tokens, indices, (y, i) -> blocks.get(i).forward(y, modulation, seen, rotary, pass.at(i)));
         var m = table.plus(moment.unsqueeze(1)).chunk(2, 1);                                      // shift, scale

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.Golden;
 import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.FrameShift;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
@@ -42,6 +43,15 @@ class CogVideoXTransformerTest {
     private static CogVideoXTransformer load(Golden golden) {
         var config = ConfigFile.read(golden.folder().resolve("config.json"), CogVideoXTransformer.Config.class);
         return Weights.load(golden.folder(), w -> new CogVideoXTransformer(config, w));
+    }
+
+    /// The first block of two, so that what it does is seen before another mixes it.
+    private static CogVideoXTransformer oneBlock(Golden golden) throws IOException {
+        var json = Files.readString(golden.folder().resolve("config.json")).replace("\"num_layers\": 2", "\"num_layers\": 1");
+        var tensors = new TreeMap<>(SafetensorsFile.open(golden.folder().resolve("diffusion_pytorch_model.safetensors")).tensors());
+        tensors.keySet().removeIf(name -> name.startsWith("transformer_blocks.1."));
+        var config = ConfigFile.parse("config.json", json, CogVideoXTransformer.Config.class);
+        return Weights.load(tensors, w -> new CogVideoXTransformer(config, w));
     }
 
     @ParameterizedTest
@@ -112,11 +122,7 @@ class CogVideoXTransformerTest {
     @Test
     void aFrameOfOneBlockReadsItsOwnPrompt() throws IOException {
         var golden = Golden.open("components/cogvideox-transformer-5b");
-        var json = Files.readString(golden.folder().resolve("config.json")).replace("\"num_layers\": 2", "\"num_layers\": 1");
-        var tensors = new TreeMap<>(SafetensorsFile.open(golden.folder().resolve("diffusion_pytorch_model.safetensors")).tensors());
-        tensors.keySet().removeIf(name -> name.startsWith("transformer_blocks.1."));
-        var config = ConfigFile.parse("config.json", json, CogVideoXTransformer.Config.class);
-        var model = Weights.load(tensors, w -> new CogVideoXTransformer(config, w));
+        var model = oneBlock(golden);
         var x = golden.in("hidden_states");
         var text = golden.in("encoder_hidden_states");
         var each = new ArrayList<Tensor>();
@@ -129,6 +135,52 @@ class CogVideoXTransformerTest {
         var found = model.forward(x, golden.in("timestep"), Tensor.stack(each, 1));
         assertThat(found.minus(Tensor.cat(wanted, 1)).abs().max().item()).isLessThan(1e-5);
         assertThat(found.minus(model.forward(x, golden.in("timestep"), each.getFirst())).abs().max().item()).isGreaterThan(1e-3);
+    }
+
+    /// V-18: what is zero for every frame changes nothing.
+    @ParameterizedTest
+    @ValueSource(strings = {"2b", "5b", "1.5-i2v"})
+    void framesShiftedByNothingAreThePlainPrediction(String kind) {
+        var golden = Golden.open("components/cogvideox-transformer-" + kind);
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        var ofs = golden.has("in.ofs") ? Optional.of(golden.in("ofs")) : Optional.<Tensor>empty();
+        long frames = golden.in("hidden_states").size(1) / model.config().patchFrames(), width = model.config().width();
+        var plain = model.forward(golden.in("hidden_states"), golden.in("timestep"), text, ofs);
+        var video = Pass.plain().with(FrameShift.ofVideo(Tensor.zeros(1, frames, width)));
+        assertThat(model.forward(golden.in("hidden_states"), golden.in("timestep"), text, ofs, video).toFloats()).isEqualTo(plain.toFloats());
+        var words = Pass.plain().with(FrameShift.ofText(Tensor.zeros(1, frames, text.size(1), width)));
+        golden.assertClose(model.forward(golden.in("hidden_states"), golden.in("timestep"), text, ofs, words), "sample");
+    }
+
+    /// In one block, what is looked up for a frame is seen by that frame alone; later blocks mix what frames have seen.
+    @Test
+    void aShiftOfTheTextReachesItsOwnFrameAlone() throws IOException {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var model = oneBlock(golden);
+        var text = golden.in("encoder_hidden_states");
+        var x = golden.in("hidden_states");
+        var plain = model.forward(x, golden.in("timestep"), text);
+        var shift = Tensor.zeros(1, x.size(1), text.size(1), model.config().width());
+        shift.narrow(1, 1, 1).addInPlace(new Rng(3).normal(1, 1, text.size(1), model.config().width()), 1);
+        var moved = model.forward(x, golden.in("timestep"), text, Optional.empty(), Pass.plain().with(FrameShift.ofText(shift)))
+                .minus(plain).abs().mean(false, 0, 2, 3, 4).toFloats();
+        for (var f = 0; f < moved.length; f++) {
+            if (f == 1) {
+                assertThat(moved[f]).isGreaterThan(1e-3f);
+            } else {
+                assertThat(moved[f]).isLessThan(1e-6f);
+            }
+        }
+    }
+
+    @Test
+    void shiftsOfAnotherSizeAreRefused() {
+        var golden = Golden.open("components/cogvideox-transformer-5b");
+        var model = load(golden);
+        var pass = Pass.plain().with(FrameShift.ofVideo(Tensor.zeros(1, 99, model.config().width())));
+        assertThatThrownBy(() -> model.forward(golden.in("hidden_states"), golden.in("timestep"), golden.in("encoder_hidden_states"), Optional.empty(), pass))
+                .isInstanceOf(ShapeException.class).hasMessageContaining("[1, 99, ");
     }
 
     @Test

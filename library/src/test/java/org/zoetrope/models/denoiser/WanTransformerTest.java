@@ -15,6 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.Golden;
+import org.zoetrope.nn.FrameShift;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.Axis;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
@@ -171,6 +173,28 @@ class WanTransformerTest {
                 assertThat(moved[other]).isPositive().isLessThanOrEqualTo(moved[f]);
             }
         }
+    }
+
+    /// V-18: what is zero for every frame changes nothing; what is not reaches the prediction.
+    @Test
+    void framesShiftedByNothingAreThePlainPrediction() {
+        var golden = Golden.open("components/wan-transformer-t2v");
+        var model = load(golden);
+        var text = golden.in("encoder_hidden_states");
+        long frames = golden.in("hidden_states").size(2), width = model.config().width();
+        var plain = model.forward(golden.in("hidden_states"), golden.in("timestep"), text);
+        var video = predicted(golden, model, FrameShift.ofVideo(Tensor.zeros(1, frames, width)));
+        assertThat(video.toFloats()).isEqualTo(plain.toFloats());
+        golden.assertClose(predicted(golden, model, FrameShift.ofText(Tensor.zeros(1, frames, text.size(1), width))), "sample");
+        assertThat(predicted(golden, model, FrameShift.ofText(new Rng(1).normal(1, frames, text.size(1), width))).minus(plain)
+                .abs().max().item()).isGreaterThan(1e-3);
+        assertThat(predicted(golden, model, FrameShift.ofVideo(new Rng(1).normal(1, frames, width))).minus(plain).abs().max()
+                .item()).isGreaterThan(1e-3);
+    }
+
+    private static Tensor predicted(Golden golden, WanTransformer model, FrameShift shift) {
+        return model.forward(golden.in("hidden_states"), golden.in("timestep"), golden.in("encoder_hidden_states"),
+                Optional.empty(), Pass.plain().with(shift));
     }
 
     @Test
