@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.ImageFile;
 import org.zoetrope.media.Limits;
@@ -31,6 +32,7 @@ import org.zoetrope.media.MediaException;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.pipeline.RequestException;
 import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.WeightsException;
 
@@ -45,6 +47,7 @@ final class Admission {
     private static final String ALIAS_SECONDS = "4"; // and for no length
     private static final Set<String> SETTINGS = Set.of("negative_prompt", "seed", "steps", "guidance_scale",
             "num_frames", "fps", "priority");
+    private static final String SOURCE = "source.mp4", MASK = "mask"; // files of a job
     private static final SecureRandom RANDOM = new SecureRandom();
 
     /// Who asks, and how.
@@ -106,11 +109,11 @@ final class Admission {
                     form.real("fps").orElse(then.fps()), form.integer("steps").orElse(then.steps()),
                     form.real("guidance_scale").orElse(then.guidanceScale()),
                     form.longInteger("seed").orElse(then.seed()), form.real("strength"), Optional.empty(),
-                    Optional.of("source.mp4"));
+                    Optional.of(SOURCE), Optional.empty());
             check(source.model(), model, wanted, Optional.empty(), Optional.of(clip));
             return new Draft(Job.queued(id(), Job.Kind.REMIX, source.model(), source.asked(), wanted,
                     source.seconds(), source.size(), asker.owner(), priority(form), List.of(),
-                    Optional.of(source.id())), Map.of("source.mp4", bytes(file)));
+                    Optional.of(source.id())), Map.of(SOURCE, bytes(file)));
         });
     }
 
@@ -135,10 +138,39 @@ final class Admission {
             check(name, model, wanted, Optional.of(last), Optional.empty());
             var total = "%s".formatted(trimmed(wanted.seconds() + clip.duration()));
             var files = new LinkedHashMap<String, byte[]>();
-            files.put("source.mp4", bytes(file));
+            files.put(SOURCE, bytes(file));
             files.put("input", Pictures.png(last));
             return new Draft(Job.queued(id(), Job.Kind.EXTEND, name, name, wanted, total, size(wanted), asker.owner(),
                     priority(form), notices, Optional.of(source.id())), files);
+        });
+    }
+
+    /// A finished video in which only what the words say has changed.
+    Job edit(Job source, Form form, Asker asker) {
+        form.allow(Set.of("prompt", "video", "method", "source_prompt", "negative_prompt", "seed", "steps",
+                "guidance_scale", "mask", "priority"));
+        return accept("edit", form, asker, () -> {
+            requireFinished(source);
+            var word = form.text("method").orElse(EditMethod.FLOWEDIT.word());
+            var method = EditMethod.of(word).orElseThrow(() -> ApiException.invalid("invalid_value", "method",
+                    "there is no method \"%s\"; there are %s".formatted(word, EditMethod.words())));
+            var model = open(source.model());
+            var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
+            var clip = VideoReader.read(file);
+            var mask = form.file("mask");
+            var how = new Wanted.Edit(method, form.text("source_prompt").filter(words -> !words.isBlank())
+                    .orElse(source.wanted().prompt()), mask.map(_ -> MASK));
+            var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
+                    clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
+                    form.real("guidance_scale").orElse(EditMethod.guidance()),
+                    form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
+                    Optional.empty(), Optional.of(SOURCE), Optional.of(how));
+            var notices = checkEdit(source.model(), model, wanted, how, clip, mask.map(bytes -> decoded("mask", bytes)));
+            var files = new LinkedHashMap<String, byte[]>();
+            files.put(SOURCE, bytes(file));
+            mask.ifPresent(bytes -> files.put(MASK, bytes));
+            return new Draft(Job.queued(id(), Job.Kind.EDIT, source.model(), source.asked(), wanted, source.seconds(),
+                    source.size(), asker.owner(), priority(form), notices, Optional.of(source.id())), files);
         });
     }
 
@@ -229,7 +261,7 @@ final class Admission {
                 defaults.height(), defaults.frames(), fps, form.integer("steps").orElse(defaults.steps()),
                 form.real("guidance_scale").orElse(defaults.guidanceScale()),
                 form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(), image,
-                Optional.empty());
+                Optional.empty(), Optional.empty());
         var size = form.text("size").map(Admission::parsedSize);
         var sized = alias ? fitted(size.orElse(new int[] {ALIAS_WIDTH, ALIAS_HEIGHT}), wanted, model, notices)
                 : size.map(s -> wanted.size(s[0], s[1])).orElse(wanted);
@@ -356,6 +388,24 @@ final class Admission {
             return models.get(name);
         } catch (ConfigException | WeightsException e) {
             throw ApiException.unavailable("the model %s cannot be used: %s".formatted(name, e.getMessage()));
+        }
+    }
+
+    /// @return what the user should know
+    private List<String> checkEdit(String name, VideoModel model, Wanted wanted, Wanted.Edit how, Frames clip,
+            Optional<Frames> mask) {
+        try {
+            var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask));
+            var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
+            if (edit.estimate().peakBytes() > allowed) {
+                throw ApiException.invalid("too_large", "this edit with %s takes about %s of memory, and %s are free"
+                        .formatted(name, gigabytes(edit.estimate().peakBytes()), gigabytes(allowed)));
+            }
+            return edit.notices();
+        } catch (RequestException e) {
+            throw ApiException.invalid("invalid_value", e.problems());
+        } catch (ShapeException e) {
+            throw ApiException.invalid("invalid_value", String.valueOf(e.getMessage()));
         }
     }
 

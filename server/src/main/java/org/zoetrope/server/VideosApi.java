@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Collectors;
 import org.zoetrope.pipeline.ProgressListener;
 
@@ -128,13 +127,9 @@ final class VideosApi {
         accepted(ctx, admission.extend(source(ctx, form), form, asker(ctx)));
     }
 
-    /// The engine that edits is not part of this build.
     private void edit(Context ctx) {
         var form = form(ctx);
-        form.allow(Set.of("prompt", "video", "method", "source_prompt", "seed", "steps", "negative_prompt"));
-        source(ctx, form);
-        throw ApiException.invalid("unsupported", "editing a video from words is not part of this server yet; "
-                + "remix makes another video that starts from this one");
+        accepted(ctx, admission.edit(source(ctx, form), form, asker(ctx)));
     }
 
     /// The video that an edit or an extension starts from: one of ours, by its id.

@@ -1,6 +1,10 @@
 package org.zoetrope.server;
 
 import java.util.Optional;
+import org.zoetrope.edit.EditRequest;
+import org.zoetrope.edit.MaskSource;
+import org.zoetrope.edit.PixelMask;
+import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.media.Frames;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.weights.ConfigFile;
@@ -11,8 +15,16 @@ import org.zoetrope.weights.ConfigFile;
 /// @param strength for jobs that start from a video: how much of it is given up
 /// @param image    file in the job's folder that is the first frame
 /// @param video    file in the job's folder to start from
+/// @param edit     for edits of that video
 record Wanted(String prompt, String negativePrompt, int width, int height, int frames, double fps, int steps,
-        double guidanceScale, long seed, Optional<Double> strength, Optional<String> image, Optional<String> video) {
+        double guidanceScale, long seed, Optional<Double> strength, Optional<String> image, Optional<String> video,
+        Optional<Edit> edit) {
+    /// How a video is edited.
+    ///
+    /// @param sourcePrompt what it shows
+    /// @param mask         file in the job's folder, white where the edit may act
+    record Edit(EditMethod method, String sourcePrompt, Optional<String> mask) {}
+
     String toJson() {
         return ConfigFile.print(this);
     }
@@ -30,14 +42,22 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
         return strength.map(request::strength).orElse(request);
     }
 
+    /// What the editor is asked for.
+    EditRequest editRequest(Edit how, Optional<Frames> mask) {
+        return EditRequest.of(how.sourcePrompt(), prompt).negativePrompt(negativePrompt).steps(steps).seed(seed)
+                .editor(how.method().editor(guidanceScale))
+                .mask(mask.<MaskSource>map(m -> new MaskSource.Drawn(PixelMask.of(m, false), SoftEdge.usual()))
+                        .orElseGet(how.method()::mask));
+    }
+
     Wanted size(int newWidth, int newHeight) {
         return new Wanted(prompt, negativePrompt, newWidth, newHeight, frames, fps, steps, guidanceScale, seed,
-                strength, image, video);
+                strength, image, video, edit);
     }
 
     Wanted frames(int count) {
         return new Wanted(prompt, negativePrompt, width, height, count, fps, steps, guidanceScale, seed, strength,
-                image, video);
+                image, video, edit);
     }
 
     double seconds() {

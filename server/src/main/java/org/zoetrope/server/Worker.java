@@ -2,6 +2,7 @@ package org.zoetrope.server;
 
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -9,6 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.edit.EditedLatents;
+import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.ImageFile;
 import org.zoetrope.media.MediaException;
@@ -25,7 +28,6 @@ import org.zoetrope.pipeline.Progress;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.RequestException;
-import org.zoetrope.pipeline.Video;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -177,19 +179,52 @@ final class Worker {
         var model = models.get(job.model());
         models.unloadOthers(job.model());
         try (var _ = Scope.open()) {
-            var latents = denoised(job, folder, model, watch);
-            var video = model.decode(latents, watch);
+            var how = job.wanted().edit();
+            var finished = how.isPresent() ? edited(job, how.get(), folder, model, watch)
+                    : generated(job, folder, model, watch);
             watch.stage("write", 0, 0, DECODED);
-            var finished = job.kind() == Job.Kind.EXTEND ? appended(folder, video) : video;
             write(folder, finished);
-            if (!store.complete(job, finished.recipe().toJson(),
-                    Stream.concat(job.notices().stream(), finished.notices().stream()).distinct()
-                            .toList())) {
+            if (!store.complete(job, finished.recipe(), Stream.concat(job.notices().stream(),
+                    finished.notices().stream()).distinct().toList())) {
                 throw new Ended(Ended.Reason.LOST);
             }
         }
         watch.close();
         folder.tidy();
+    }
+
+    /// What a job has made.
+    private record Finished(Frames frames, String recipe, List<String> notices) {}
+
+    private Finished generated(Job job, JobFolder folder, VideoModel model, Watch watch) {
+        var video = model.decode(denoised(job, folder, model, watch), watch);
+        return new Finished(job.kind() == Job.Kind.EXTEND ? appended(folder, video.frames()) : video.frames(),
+                video.recipe().toJson(), video.notices());
+    }
+
+    private Finished edited(Job job, Wanted.Edit how, JobFolder folder, VideoModel model, Watch watch) {
+        var editor = new VideoEditor(model);
+        var clip = VideoReader.read(folder.input(job.wanted().video().orElseThrow()));
+        var mask = how.mask().map(name -> ImageFile.read(folder.input(name)));
+        var latents = savedEdit(job, folder).orElseGet(() -> {
+            var made = editor.run(editor.prepare(clip, job.wanted().editRequest(how, mask)), watch);
+            made.save(folder.latents());
+            return made;
+        });
+        var video = editor.finish(latents, clip, watch);
+        return new Finished(video.frames(), video.recipe().toJson(), video.notices());
+    }
+
+    private static Optional<EditedLatents> savedEdit(Job job, JobFolder folder) {
+        if (!Files.isRegularFile(folder.latents())) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(EditedLatents.load(folder.latents()));
+        } catch (WeightsException | ConfigException e) {
+            LOG.warn("the latents of {} are damaged; they are made again", job.id(), e);
+            return Optional.empty();
+        }
     }
 
     private Latents denoised(Job job, JobFolder folder, VideoModel model, Watch watch) {
@@ -247,19 +282,16 @@ final class Worker {
     }
 
     /// The video that is extended, followed by what was made from its last frame on.
-    private static Video appended(JobFolder folder, Video made) {
+    private static Frames appended(JobFolder folder, Frames after) {
         var before = VideoReader.read(folder.input("source.mp4"));
-        var after = made.frames();
         var fitted = Resize.toFill(before, after.width(), after.height()).frames();
-        var images = Stream.concat(fitted.images().stream(),
-                after.slice(1, after.count()).images().stream()).toList();
-        return new Video(new Frames(after.width(), after.height(), after.fps(), images), made.recipe(),
-                made.notices());
+        return new Frames(after.width(), after.height(), after.fps(), Stream.concat(fitted.images().stream(),
+                after.slice(1, after.count()).images().stream()).toList());
     }
 
-    private static void write(JobFolder folder, Video video) {
-        var frames = video.frames();
-        var recipe = VideoWriter.Options.defaults().withComment(video.recipe().toJson());
+    private static void write(JobFolder folder, Finished finished) {
+        var frames = finished.frames();
+        var recipe = VideoWriter.Options.defaults().withComment(finished.recipe());
         VideoWriter.write(frames, folder.file(JobFolder.Variant.VIDEO), recipe);
         VideoWriter.write(Pictures.thumbnail(frames), folder.file(JobFolder.Variant.THUMBNAIL));
         folder.write(JobFolder.Variant.SPRITESHEET.file, Pictures.sheetJpeg(frames));
@@ -366,7 +398,8 @@ final class Worker {
         @Override
         public boolean isCancelled() {
             leaveIfInterrupted();
-            if (stopping && (stage.equals("decode") || (stage.equals("denoise") && isSaved))) {
+            // An edit is not saved between its steps: it begins again.
+            if (stopping && (stage.equals("decode") || isSaved || job.wanted().edit().isPresent())) {
                 throw new Ended(Ended.Reason.STOPPING);
             }
             return switch (store.standing(job)) {

@@ -120,7 +120,7 @@ class DurabilityTest {
 
     private static Job job(String id, int priority) {
         var wanted = new Wanted("a boat", "", 64, 64, 5, 8, 2, 6, 1, Optional.empty(), Optional.empty(),
-                Optional.empty());
+                Optional.empty(), Optional.empty());
         return Job.queued(id, Job.Kind.CREATE, "mini", "mini", wanted, "0.63", "64x64", "local", priority, List.of(),
                 Optional.empty());
     }

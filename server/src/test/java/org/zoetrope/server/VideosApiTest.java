@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.zoetrope.server.Served.eventually;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
@@ -21,7 +22,12 @@ import com.openai.models.videos.VideoListParams;
 import com.openai.models.videos.VideoRemixParams;
 import com.openai.models.videos.VideoSeconds;
 import com.openai.models.videos.VideoSize;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -230,15 +236,72 @@ class VideosApiTest {
         assertThat(content(done.id())).isNotEqualTo(content(finished.id()));
     }
 
+    private VideoEditParams.Builder edit(String words) {
+        return VideoEditParams.builder().prompt(words)
+                .video(VideoEditParams.Video.VideoReferenceInputParam.builder().id(finished.id()).build())
+                .putAdditionalBodyProperty("steps", JsonValue.from(2))
+                .putAdditionalBodyProperty("seed", JsonValue.from(7));
+    }
+
+    @Test
+    void anEditKeepsSizeLengthAndRate() throws IOException {
+        var asked = client.videos().edit(edit("a blue circle moves right").build());
+        assertThat(asked.remixedFromVideoId()).contains(finished.id());
+        var done = eventually(() -> client.videos().retrieve(asked.id()), v -> v.completedAt().isPresent());
+        assertThat(done.error()).isEmpty();
+        assertThat(String.valueOf(done._additionalProperties().get("source_prompt")))
+                .isEqualTo("a red circle moves right");
+        var before = VideoReader.read(Files.write(folder.resolve("before.mp4"), content(finished.id())));
+        var after = VideoReader.read(Files.write(folder.resolve("after.mp4"), content(done.id())));
+        assertThat(List.of(after.width(), after.height(), after.count(), after.fps()))
+                .isEqualTo(List.of(before.width(), before.height(), before.count(), before.fps()));
+        assertThat(MediaFile.inspect(folder.resolve("after.mp4")).comment().orElseThrow()).contains("FlowEdit");
+        refused("there is no method \"magic\"", () -> client.videos().edit(edit("a blue circle")
+                .putAdditionalBodyProperty("method", JsonValue.from("magic")).build()));
+    }
+
+    /// Where the mask is black nothing changes but what the codec of the file makes of it.
+    @Test
+    void anEditStaysWithinItsMask() throws IOException, InterruptedException {
+        var black = Pictures.png(Frames.paint(64, 64, 8, 1, (_, _, _) -> 0));
+        var id = uploaded(black);
+        var done = eventually(() -> client.videos().retrieve(id), v -> v.completedAt().isPresent());
+        assertThat(done.error()).isEmpty();
+        var before = VideoReader.read(Files.write(folder.resolve("kept.mp4"), content(finished.id())));
+        var after = VideoReader.read(Files.write(folder.resolve("masked.mp4"), content(id)));
+        for (var f = 0; f < before.count(); f++) {
+            for (var at = 0; at < before.images().get(f).length; at++) {
+                assertThat((after.images().get(f)[at] & 255) - (before.images().get(f)[at] & 255)).isBetween(-24, 24);
+            }
+        }
+    }
+
+    private String uploaded(byte[] mask) throws IOException, InterruptedException {
+        var form = new ByteArrayOutputStream();
+        for (var field : Map.of("prompt", "a blue circle moves right", "video[id]", finished.id(), "steps", "2")
+                .entrySet()) {
+            form.writeBytes("--b\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n".formatted(field.getKey(),
+                    field.getValue()).getBytes(StandardCharsets.UTF_8));
+        }
+        form.writeBytes("--b\r\nContent-Disposition: form-data; name=\"mask\"; filename=\"mask.png\"\r\n\r\n"
+                .getBytes(StandardCharsets.UTF_8));
+        form.writeBytes(mask);
+        form.writeBytes("\r\n--b--\r\n".getBytes(StandardCharsets.UTF_8));
+        try (var http = HttpClient.newHttpClient()) {
+            var answer = http.send(HttpRequest.newBuilder(URI.create(served.address() + "/v1/videos/edits"))
+                    .header("Content-Type", "multipart/form-data; boundary=b")
+                    .POST(HttpRequest.BodyPublishers.ofByteArray(form.toByteArray())).build(),
+                    HttpResponse.BodyHandlers.ofString());
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+            return new JsonMapper().readTree(answer.body()).path("id").asText();
+        }
+    }
+
     @Test
     void whatNoInstalledModelCanDoIsSaid() {
         refused("extending a video takes a model that starts from a picture", () -> client.videos().extend(
                 VideoExtendParams.builder().prompt("on and on").seconds(VideoSeconds._4)
                         .video(VideoExtendParams.Video.VideoReferenceInputParam.builder().id(finished.id()).build())
-                        .build()));
-        refused("editing a video from words is not part of this server yet", () -> client.videos().edit(
-                VideoEditParams.builder().prompt("make it blue")
-                        .video(VideoEditParams.Video.VideoReferenceInputParam.builder().id(finished.id()).build())
                         .build()));
         refused("uploaded videos are not read here yet", () -> client.videos().edit(
                 VideoEditParams.builder().prompt("make it blue").video(new byte[] {1, 2, 3}).build()));
