@@ -9,6 +9,9 @@ const models = new Map();
 const watched = new Map(); // id of an unfinished job -> what is shown of it
 let oldest = '';
 let base = null; // the video that the next one starts from
+let way = 'remix'; // or 'edit'
+let marked = false; // whether something is painted in the mask
+const EDIT_FIELDS = ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'source_prompt', 'method'];
 let shown = null; // the video in the viewer
 
 // ---------------------------------------------------------------- talking to the server
@@ -104,16 +107,22 @@ async function submit(event) {
         return;
     }
     const body = new FormData();
+    const edits = base && way === 'edit';
     for (const element of $('form').querySelectorAll('[name]')) {
-        if (element.value.trim() && !(base && element.name === 'model')) body.set(element.name, element.value.trim());
+        const takes = edits ? EDIT_FIELDS.includes(element.name)
+            : !['source_prompt', 'method', ...(base ? ['model'] : [])].includes(element.name);
+        if (takes && element.value.trim()) body.set(element.name, element.value.trim());
     }
     const width = $('width').value || $('width').placeholder, height = $('height').value || $('height').placeholder;
     if (!base && ($('width').value || $('height').value)) body.set('size', `${width}x${height}`);
     if (!base && $('picture').files.length) body.set('input_reference', $('picture').files[0]);
-    if (base) body.set('strength', $('strength').value);
+    if (base && !edits) body.set('strength', $('strength').value);
+    if (edits) body.set('video[id]', base.id);
+    if (edits && marked) body.set('mask', await mask(), 'mask.png');
     $('go').disabled = true;
     try {
-        const video = await ask(base ? `/v1/videos/${base.id}/remix` : '/v1/videos', {method: 'POST', body,
+        const video = await ask(edits ? '/v1/videos/edits' : base ? `/v1/videos/${base.id}/remix` : '/v1/videos', {
+            method: 'POST', body,
             headers: {'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random())}});
         announce('The video is in the queue.');
         watch(video);
@@ -124,13 +133,113 @@ async function submit(event) {
     }
 }
 
-function startFrom(video) {
+function startFrom(video, how = 'remix') {
     base = video;
+    way = how;
+    const edits = Boolean(video) && how === 'edit';
+    for (const id of ['from-field', 'edit-field', 'change']) $(id).hidden = !edits;
+    $('prompt-label').textContent = edits ? 'What it should show instead' : 'Prompt';
+    for (const id of ['width', 'height', 'frames', 'fps']) $(id).parentElement.hidden = edits; // an edit keeps them
+    if (edits) {
+        $('from').value = video.prompt;
+        $('mask-picture').src = content(video.id, 'thumbnail');
+        $('mask').width = video.width;
+        $('mask').height = video.height;
+        clearMask();
+    }
     $('base').hidden = !video;
-    $('strength-field').hidden = !video;
+    $('strength-field').hidden = !video || edits;
     $('width').disabled = $('height').disabled = $('model').disabled = Boolean(video);
-    if (video) $('base').querySelector('span').textContent = `Starts from “${video.prompt}”.`;
-    $('go').textContent = video ? 'Make another from this video' : 'Make the video';
+    if (video) {
+        $('base').querySelector('span').textContent = `${edits ? 'Edits' : 'Starts from'} “${video.prompt}”.`;
+    }
+    $('go').textContent = edits ? 'Edit the video' : video ? 'Make another from this video' : 'Make the video';
+}
+
+// ---------------------------------------------------------------- editing
+
+// Shows which words leave and which come: the longest common sequence stays.
+function showChange() {
+    const split = id => $(id).value.trim().split(/\s+/).filter(Boolean);
+    const from = split('from'), to = split('prompt');
+    const common = Array.from({length: from.length + 1}, () => new Array(to.length + 1).fill(0));
+    for (let i = from.length - 1; i >= 0; i--) {
+        for (let j = to.length - 1; j >= 0; j--) {
+            common[i][j] = from[i] === to[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
+        }
+    }
+    const parts = [];
+    const add = (tag, word) => parts.push(Object.assign(document.createElement(tag), {textContent: word}), ' ');
+    let i = 0, j = 0;
+    while (i < from.length || j < to.length) {
+        if (i < from.length && j < to.length && from[i] === to[j]) { add('span', to[j]); i++; j++; }
+        else if (i < from.length && (j === to.length || common[i + 1][j] >= common[i][j + 1])) add('del', from[i++]);
+        else add('ins', to[j++]);
+    }
+    $('change').replaceChildren(...parts);
+}
+
+const brush = {x: 0, y: 0, down: false};
+
+function clearMask() {
+    const canvas = $('mask');
+    canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+    brush.x = canvas.width / 2;
+    brush.y = canvas.height / 2;
+    marked = false;
+    canvas.setAttribute('aria-label', 'Mask: nothing is marked');
+}
+
+function paint(x, y) {
+    const canvas = $('mask');
+    const pen = canvas.getContext('2d');
+    pen.fillStyle = pen.strokeStyle = '#f2b84b';
+    pen.lineCap = 'round';
+    pen.lineWidth = $('brush').value / 100 * Math.max(canvas.width, canvas.height);
+    pen.beginPath();
+    pen.moveTo(brush.x, brush.y);
+    pen.lineTo(x, y);
+    pen.stroke();
+    brush.x = x;
+    brush.y = y;
+    marked = true;
+    canvas.setAttribute('aria-label', 'Mask: a part of the picture is marked');
+}
+
+function place(event) {
+    const box = $('mask').getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width * $('mask').width,
+        (event.clientY - box.top) / box.height * $('mask').height];
+}
+
+function maskKey(event) {
+    const canvas = $('mask');
+    const step = canvas.width / 32;
+    const moves = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]};
+    if (moves[event.key]) {
+        const x = Math.min(canvas.width, Math.max(0, brush.x + moves[event.key][0]));
+        const y = Math.min(canvas.height, Math.max(0, brush.y + moves[event.key][1]));
+        if (event.shiftKey) paint(x, y);
+        else [brush.x, brush.y] = [x, y];
+    } else if (event.key === ' ') paint(brush.x, brush.y);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+}
+
+// White where something is painted, black elsewhere.
+function mask() {
+    const painted = $('mask');
+    const picture = Object.assign(document.createElement('canvas'), {width: painted.width, height: painted.height});
+    const pen = picture.getContext('2d');
+    pen.drawImage(painted, 0, 0);
+    pen.globalCompositeOperation = 'source-in';
+    pen.fillStyle = '#fff';
+    pen.fillRect(0, 0, picture.width, picture.height);
+    pen.globalCompositeOperation = 'destination-over';
+    pen.fillStyle = '#000';
+    pen.fillRect(0, 0, picture.width, picture.height);
+    return new Promise(done => picture.toBlob(done, 'image/png'));
 }
 
 function reuse(video) {
@@ -317,13 +426,14 @@ async function view(id) {
         $('download').download = `${video.prompt.replace(/[^\p{L}\p{N}]+/gu, '-').slice(0, 48) || 'video'}.mp4`;
         $('sheet').href = content(id, 'spritesheet');
     }
-    for (const action of ['download', 'sheet', 'remix', 'share']) $(action).hidden = !done;
+    for (const action of ['download', 'sheet', 'edit', 'remix', 'share']) $(action).hidden = !done;
     $('compare-toggle').hidden = !(done && video.remixed_from_video_id);
     $('notices').replaceChildren(...[...(done ? [] : [video.error?.message ?? 'failed']), ...video.notices]
         .map(text => Object.assign(document.createElement('li'), {textContent: text})));
     const rows = {Model: video.made_by, Seed: video.seed, Size: `${video.width} × ${video.height}`,
         Frames: `${video.num_frames} at ${video.fps} per second`, Steps: video.steps, Guidance: video.guidance_scale,
         'Negative prompt': video.negative_prompt || 'none',
+        ...(video.source_prompt ? {'Edited by': video.method, 'Showed before': video.source_prompt} : {}),
         Made: new Date((video.completed_at ?? video.created_at) * 1000).toLocaleString(), Id: video.id};
     $('recipe').replaceChildren(...Object.entries(rows).flatMap(([name, value]) => [
         Object.assign(document.createElement('dt'), {textContent: name}),
@@ -387,7 +497,7 @@ function later(action, milliseconds) {
 
 $('form').onsubmit = submit;
 $('model').onchange = modelChosen;
-$('no-base').onclick = () => startFrom(null);
+$('no-base').onclick = () => { startFrom(null); modelChosen(); };
 $('strength').oninput = () => { $('strength-shown').value = $('strength').value; };
 $('search').oninput = later(() => gallery(true).catch(e => announce(e.message)), 250);
 $('more').onclick = () => gallery(false).catch(e => announce(e.message));
@@ -396,6 +506,27 @@ $('viewer').onclose = closed;
 $('viewer').onclick = event => { if (event.target === $('viewer')) $('viewer').close(); };
 $('reuse').onclick = () => { const video = shown; $('viewer').close(); startFrom(null); reuse(video); };
 $('remix').onclick = () => { const video = shown; $('viewer').close(); startFrom(video); reuse(video); };
+$('edit').onclick = () => {
+    const video = shown;
+    $('viewer').close();
+    reuse(video);
+    for (const id of ['seed', 'steps', 'guidance', 'frames', 'fps']) $(id).value = '';
+    startFrom(video, 'edit');
+    $('guidance').placeholder = 5;
+    showChange();
+    $('prompt').focus();
+};
+$('prompt').oninput = $('from').oninput = () => { if (way === 'edit' && base) showChange(); };
+$('mask').onpointerdown = event => {
+    $('mask').setPointerCapture(event.pointerId);
+    [brush.x, brush.y] = place(event);
+    brush.down = true;
+    paint(brush.x, brush.y);
+};
+$('mask').onpointermove = event => { if (brush.down) paint(...place(event)); };
+$('mask').onpointerup = $('mask').onpointercancel = () => { brush.down = false; };
+$('mask').onkeydown = maskKey;
+$('mask-clear').onclick = clearMask;
 $('delete').onclick = () => remove().catch(e => announce(e.message));
 $('compare-toggle').onclick = () => compare($('compare').hidden);
 $('wipe').oninput = () => $('compare').style.setProperty('--cut', $('wipe').value + '%');

@@ -1,0 +1,151 @@
+package org.zoetrope.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.WebSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+
+/// A page in a headless Chromium, driven by its DevTools protocol.
+final class Browser implements AutoCloseable {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final List<Path> PLACES = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser",
+            "/usr/bin/google-chrome").map(Path::of).toList();
+
+    private final Process process;
+    private final HttpClient http = HttpClient.newHttpClient();
+    private final WebSocket socket;
+    private final AtomicInteger commands = new AtomicInteger();
+    private final Map<Integer, CompletableFuture<JsonNode>> answers = new ConcurrentHashMap<>();
+
+    static boolean isInstalled() {
+        return PLACES.stream().anyMatch(Files::isExecutable);
+    }
+
+    /// @param profile an empty folder
+    Browser(Path profile) throws IOException, InterruptedException {
+        var program = PLACES.stream().filter(Files::isExecutable).findFirst().orElseThrow();
+        process = new ProcessBuilder(program.toString(), "--headless", "--no-sandbox", "--disable-gpu",
+                "--disable-dev-shm-usage", "--window-size=1280,900", "--remote-debugging-port=0",
+                "--user-data-dir=" + profile, "about:blank").redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        var port = Served.eventually(() -> lines(profile.resolve("DevToolsActivePort")), lines -> lines.size() > 1)
+                .getFirst();
+        var pages = http.send(HttpRequest.newBuilder(URI.create("http://127.0.0.1:%s/json/list".formatted(port))).build(),
+                HttpResponse.BodyHandlers.ofString()).body();
+        var page = Stream.of(JSON.readValue(pages, JsonNode[].class))
+                .filter(target -> target.path("type").asText().equals("page")).findFirst().orElseThrow();
+        socket = http.newWebSocketBuilder().buildAsync(URI.create(page.path("webSocketDebuggerUrl").asText()),
+                new Listener()).join();
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            return Files.isRegularFile(file) ? Files.readAllLines(file) : List.of();
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private final class Listener implements WebSocket.Listener {
+        private final StringBuilder message = new StringBuilder();
+
+        @Override
+        public CompletionStage<?> onText(WebSocket from, CharSequence data, boolean last) {
+            message.append(data);
+            if (last) {
+                try {
+                    var answer = JSON.readTree(message.toString());
+                    var waiting = answers.remove(answer.path("id").asInt(-1));
+                    if (waiting != null) {
+                        waiting.complete(answer);
+                    }
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                }
+                message.setLength(0);
+            }
+            from.request(1);
+            return CompletableFuture.completedFuture(null);
+        }
+    }
+
+    private JsonNode command(String method, Map<String, Object> parameters) {
+        var id = commands.incrementAndGet();
+        var answer = new CompletableFuture<JsonNode>();
+        answers.put(id, answer);
+        try {
+            socket.sendText(JSON.writeValueAsString(Map.of("id", id, "method", method, "params", parameters)), true)
+                    .join();
+            var result = answer.get(60, TimeUnit.SECONDS);
+            if (result.has("error")) {
+                throw new AssertionError(method + ": " + result.path("error"));
+            }
+            return result.path("result");
+        } catch (Exception e) {
+            throw new IllegalStateException(method, e);
+        }
+    }
+
+    void open(String address) {
+        command("Page.navigate", Map.of("url", address));
+        Served.eventually(() -> evaluate("document.readyState").asText(), "complete"::equals);
+    }
+
+    /// The value of an expression, or of the promise it gives.
+    JsonNode evaluate(String expression) {
+        var result = command("Runtime.evaluate", Map.of("expression", expression, "awaitPromise", true, "returnByValue",
+                true, "userGesture", true));
+        if (result.has("exceptionDetails")) {
+            throw new AssertionError(expression + ": " + result.path("exceptionDetails"));
+        }
+        return result.path("result").path("value");
+    }
+
+    /// Waits until an expression is true.
+    void await(String expression) {
+        Served.eventually(() -> evaluate(expression).asBoolean(), there -> there);
+    }
+
+    void click(String selector) {
+        await("document.querySelector('%s') !== null".formatted(selector));
+        evaluate("document.querySelector('%s').click()".formatted(selector));
+    }
+
+    void type(String selector, String text) {
+        evaluate("document.querySelector('%s').focus(); document.querySelector('%1$s').select?.()".formatted(selector));
+        command("Input.insertText", Map.of("text", text));
+    }
+
+    /// Presses a key, as its name in the DOM.
+    void press(String key, boolean control) {
+        for (var type : List.of("rawKeyDown", "keyUp")) {
+            command("Input.dispatchKeyEvent", Map.of("type", type, "key", key, "modifiers", control ? 2 : 0));
+        }
+    }
+
+    void screenshot(Path file) throws IOException {
+        Files.write(file, Base64.getDecoder().decode(command("Page.captureScreenshot", Map.of()).path("data").asText()));
+    }
+
+    @Override
+    public void close() {
+        socket.abort();
+        http.shutdownNow();
+        process.destroy();
+    }
+}

@@ -1,0 +1,158 @@
+package org.zoetrope.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The studio in a real browser: an afternoon of somebody who makes videos. Skipped where there is no Chromium.
+@EnabledIf("org.zoetrope.server.Browser#isInstalled")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class StudioTest {
+    private static final String NOTHING_RUNS = "!document.querySelector('#queue').children.length";
+
+    @TempDir static Path folder;
+
+    private Served served;
+    private Browser browser;
+
+    @BeforeAll
+    void start() throws IOException, InterruptedException {
+        served = Served.start(folder.resolve("data"), settings -> settings);
+        browser = new Browser(Files.createDirectory(folder.resolve("profile")));
+        browser.open(served.address());
+        browser.await("document.querySelector('#model').options.length === 1");
+    }
+
+    @AfterAll
+    void stop() {
+        browser.close();
+        served.close();
+    }
+
+    private int cards() {
+        return browser.evaluate("document.querySelector('#gallery').children.length").asInt();
+    }
+
+    private void picture(String name) throws IOException {
+        var wanted = System.getProperty("studio.pictures", "");
+        if (!wanted.isEmpty()) {
+            browser.screenshot(Path.of(wanted).resolve(name + ".png"));
+        }
+    }
+
+    @Test
+    @Order(1)
+    void anEmptyPromptIsSaid() {
+        browser.click("#go");
+        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText())
+                .isEqualTo("Write a prompt first.");
+        assertThat(browser.evaluate("document.activeElement.id").asText()).isEqualTo("prompt");
+    }
+
+    @Test
+    @Order(2)
+    void aPromptBecomesAVideoThatPlays() throws IOException {
+        browser.type("#prompt", "a red circle moves right");
+        browser.type("#steps", "6");
+        browser.type("#frames", "9");
+        browser.type("#seed", "7");
+        browser.press("Enter", true);
+        browser.await("document.querySelector('#queue li canvas') !== null");
+        browser.await("/denoising, [1-6] of 6/.test(document.querySelector('#queue .state')?.textContent)");
+        picture("queue");
+        browser.await("document.querySelector('#gallery button') !== null && " + NOTHING_RUNS);
+        browser.click("#gallery button");
+        browser.await("document.querySelector('#viewer').open");
+        browser.evaluate("document.querySelector('#player').play()");
+        browser.await("document.querySelector('#player').currentTime > 0.2");
+        assertThat(browser.evaluate("document.querySelector('#player').videoWidth").asInt()).isEqualTo(64);
+        assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("Seed7")
+                .contains("64 × 64");
+        assertThat(browser.evaluate("location.hash").asText()).startsWith("#video_");
+        picture("viewer");
+    }
+
+    @Test
+    @Order(3)
+    void aLinkOpensItsVideo() {
+        var link = browser.evaluate("location.href").asText();
+        browser.open("about:blank");
+        browser.open(link);
+        browser.await("document.querySelector('#viewer')?.open");
+        assertThat(browser.evaluate("document.querySelector('#viewer-title').textContent").asText())
+                .isEqualTo("a red circle moves right");
+    }
+
+    @Test
+    @Order(4)
+    void anEditShowsWhatChangesAndKeepsToItsMask() throws IOException {
+        browser.click("#edit");
+        browser.type("#prompt", "a blue circle moves right");
+        assertThat(browser.evaluate("document.querySelector('#change del').textContent").asText()).isEqualTo("red");
+        assertThat(browser.evaluate("document.querySelector('#change ins').textContent").asText()).isEqualTo("blue");
+        browser.type("#steps", "3");
+        browser.evaluate("document.querySelector('#mask').focus()");
+        browser.press("ArrowRight", false);
+        browser.press(" ", false);
+        assertThat(browser.evaluate("document.querySelector('#mask').getAttribute('aria-label')").asText())
+                .isEqualTo("Mask: a part of the picture is marked");
+        picture("edit");
+        browser.click("#go");
+        browser.await("document.querySelector('#gallery').children.length === 2 && " + NOTHING_RUNS);
+        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).isEmpty();
+        browser.click("#gallery li:first-child button");
+        browser.await("document.querySelector('#viewer').open && !document.querySelector('#compare-toggle').hidden");
+        browser.click("#compare-toggle");
+        browser.await("document.querySelector('#before').videoWidth === 64 && document.querySelector('#after').videoWidth "
+                + "=== 64");
+        assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("flowedit");
+        picture("compare");
+        browser.click("#close");
+    }
+
+    @Test
+    @Order(5)
+    void aPageThatIsReloadedFindsItsJobsAndCancelsThem() {
+        browser.click("#no-base");
+        browser.type("#prompt", "a long wait");
+        browser.type("#steps", "900");
+        browser.click("#go");
+        browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
+        browser.open(served.address() + "/?again");
+        browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
+        browser.click("#queue button");
+        browser.await(NOTHING_RUNS + " && document.querySelector('#gallery .failed')?.textContent === 'cancelled'");
+        assertThat(cards()).isEqualTo(3);
+    }
+
+    @Test
+    @Order(6)
+    void theGalleryIsSearched() {
+        browser.type("#search", "blue");
+        browser.await("document.querySelector('#gallery').children.length === 1");
+        browser.type("#search", "nothing like it");
+        browser.await("document.querySelector('#gallery-empty').textContent === 'No prompt has these words.'");
+    }
+
+    /// Every control has a name that a screen reader can say.
+    @Test
+    @Order(7)
+    void everyControlHasAName() {
+        assertThat(browser.evaluate("""
+                [...document.querySelectorAll('input, textarea, select, button, a[href]')].filter(e =>
+                    !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label'))).map(e => e.id).join()
+                """).asText()).isEmpty();
+    }
+}
