@@ -44,7 +44,7 @@ final class Form {
             if (type.startsWith("multipart/form-data")) {
                 form.parts(ctx, limits);
             } else if (type.startsWith("application/x-www-form-urlencoded")) {
-                ctx.formParamMap().forEach((name, values) -> form.put(name, values.getFirst()));
+                form.encoded(ctx);
             } else {
                 form.json(ctx.bodyAsBytes());
             }
@@ -58,6 +58,21 @@ final class Form {
                     : e;
         }
         return form;
+    }
+
+    private void encoded(Context ctx) {
+        Map<String, List<String>> given;
+        try {
+            given = ctx.formParamMap();
+        } catch (IllegalArgumentException e) {
+            throw ApiException.invalid("invalid_body", "the form is not encoded as its type says: " + e.getMessage());
+        }
+        given.forEach((name, values) -> {
+            if (values.size() > 1) {
+                throw ApiException.invalid("duplicate_field", name, "this field comes twice");
+            }
+            put(name, values.isEmpty() ? "" : values.getFirst());
+        });
     }
 
     private void parts(Context ctx, ServerSettings.RequestLimits limits) throws IOException, ServletException {

@@ -187,6 +187,11 @@ public final class Server implements AutoCloseable {
         ctx.header("Cross-Origin-Resource-Policy", "same-origin");
         MDC.put(REQUEST_ID, id);
         gate.check(ctx);
+        try {
+            ctx.queryParamMap();
+        } catch (IllegalArgumentException e) {
+            throw ApiException.invalid("invalid_request", "the query of this address is not encoded: " + e.getMessage());
+        }
     }
 
     private void end(Context ctx) {
