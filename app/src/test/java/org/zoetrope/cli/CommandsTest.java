@@ -109,7 +109,8 @@ class CommandsTest {
         var report = Files.readString(out.resolve("report.md"));
         assertThat(typed.out()).contains(report);
         assertThat(report).contains("# null-text-dit").contains("1 clips, 2 steps, seed 4").contains("The codec alone")
-                .contains("| ddim | 1 |").contains("| null-text per frame (J1) | 3 |").contains("| residual replay | 3 |")
+                .contains("| ddim | 1 |").contains("| null-text per frame (J1) | 3 |")
+                .contains("| residual replay | 3 |")
                 .doesNotContain("| null-text | 1 |").doesNotContain("NaN");
         type("study", "null-text-dit", "-m", model, "--guidance", 0.5).fails(2, "guidance scale of 0.5");
         type("study", "perpetual-motion", "-m", model).fails(2, "perpetual-motion");
