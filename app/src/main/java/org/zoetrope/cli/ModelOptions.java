@@ -57,14 +57,18 @@ final class ModelOptions {
 
     /// How to open a model; sets the number of threads, which all models of a process share.
     OpenOptions options() {
-        threads.ifPresent(count -> {
+        useThreads(threads);
+        var options = OpenOptions.defaults().device(device);
+        return dtype.map(options::dtype).orElse(options);
+    }
+
+    static void useThreads(Optional<Integer> wanted) {
+        wanted.ifPresent(count -> {
             if (count < 1 || count > 1024) {
                 throw new UsageException("%d threads; give 1 to 1024", count);
             }
             Torch.threads(count);
         });
-        var options = OpenOptions.defaults().device(device);
-        return dtype.map(options::dtype).orElse(options);
     }
 
     /// The decision in words, such as `float32 on cpu, 2 threads, AVX512`.

@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
         description = "Text to video, on the JVM.", subcommands = {
                 GenerateCommand.class, EditCommand.class, ServeCommand.class, InspectCommand.class,
                 EvaluateCommand.class, StudyCommand.class, TrainCommand.class,
-                PullCommand.class, ParityCommand.class, DoctorCommand.class, CompletionCommand.class},
+                PullCommand.class, ParityCommand.class, BenchCommand.class, DoctorCommand.class,
+                CompletionCommand.class},
         footer = {"",
                 "Exit codes: 0 done, 1 failed, 2 a mistake in what was asked, 130 interrupted.", "",
                 "  zoetrope generate \"a red circle moves right\"",

@@ -14,6 +14,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.bench.Report;
+import org.zoetrope.bench.Row;
 import org.zoetrope.house.Repository;
 import org.zoetrope.pipeline.Recipe;
 
@@ -43,7 +45,8 @@ class CommandsTest {
 
     @Test
     void withoutACommandTheyAreListed() {
-        type().fails(2, "generate, edit, serve, inspect, evaluate, study, train, pull, parity, doctor, completion");
+        type().fails(2,
+                "generate, edit, serve, inspect, evaluate, study, train, pull, parity, bench, doctor, completion");
     }
 
     @Test
@@ -96,6 +99,19 @@ class CommandsTest {
         assertThat(Files.readString(out.resolve("report.json"))).contains("groups");
         assertThat(out.resolve("sheet.png")).isNotEmptyFile();
         type("evaluate", model, "--prompts", 0).fails(2, "prompts");
+    }
+
+    // ---------------------------------------------------------------- bench
+
+    @Test
+    void aBenchIsATableAPictureAndARecordToCompareWith() throws IOException {
+        Path json = folder.resolve("bench.json"), svg = folder.resolve("bench.svg");
+        var typed = type("bench", "--tiny", "--dtype", "float32", "-m", model, "--json", json, "--svg", svg).succeeds();
+        assertThat(typed.out()).contains("GFLOP/s").contains("wan stack").contains("video of model");
+        assertThat(Report.read(json).rows()).extracting(Row::name).contains("video of model").hasSize(10);
+        assertThat(svg).content().contains("<svg").contains("gemm float32");
+        type("bench", "--tiny", "--dtype", "float32", "-m", model, "--against", svg).fails(1, "bench.svg");
+        type("bench", "--tiny", "--quick").fails(2, "three sizes");
     }
 
     // ---------------------------------------------------------------- study

@@ -45,8 +45,10 @@ class RoomsTest {
             parity          : pipeline models diffusion media nn weights tensor
             eval            : models.vision scenes media weights tensor
             train           : pipeline models diffusion scenes media nn weights tensor
+            bench           : pipeline models weights tensor
             server          : edit pipeline diffusion media weights tensor
-            cli             : server train edit eval parity pipeline hub models diffusion scenes media nn weights tensor
+            cli             : server train edit eval parity bench pipeline \
+            hub models diffusion scenes media nn weights tensor
             """;
 
     private static final String ROOT = "org.zoetrope.";

@@ -36,20 +36,20 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
 
     /// Operations of one call of the transformer for one sample: per block 24 S D^2 of matrix products and 4 S^2 D of
     /// attention. Embeddings and modulation are below one percent.
-    static double forward(CogVideoXTransformer.Config c, long tokens) {
+    public static double forward(CogVideoXTransformer.Config c, long tokens) {
         double s = tokens, d = c.width();
         return c.numLayers() * (24 * s * d * d + 4 * s * s * d);
     }
 
     /// Operations of one call of Wan's transformer for one sample: per block matrix products of 12 S D^2 and 4 S D F,
     /// attention among S video tokens and to L words. Embeddings and modulation are below one percent.
-    static double forward(WanTransformer.Config c, long words, long tokens) {
+    public static double forward(WanTransformer.Config c, long words, long tokens) {
         double s = tokens, l = words, d = c.width(), f = c.ffnDim();
         return c.numLayers() * (12 * s * d * d + 4 * s * d * f + 4 * l * d * d + 4 * s * (s + l) * d);
     }
 
     /// Operations of encoding one prompt.
-    static double encode(T5Encoder.Config c, long tokens) {
+    public static double encode(T5Encoder.Config c, long tokens) {
         double s = tokens, inner = (double) c.numHeads() * c.dKv();
         var matrices = 4 * c.dModel() * inner + 3.0 * c.dModel() * c.dFf();
         return c.numLayers() * (2 * s * matrices + 4 * s * s * inner);
@@ -62,7 +62,7 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
     }
 
     /// Operations of decoding pictures of this size, convolution by convolution. Overlaps of tiles come on top.
-    static double decode(CogVideoXVae.Config c, long width, long height, long latentFrames) {
+    public static double decode(CogVideoXVae.Config c, long width, long height, long latentFrames) {
         var levels = c.blockOutChannels().size();
         double area = (double) width * height / c.strideXY() / c.strideXY(), frames = latentFrames;
         double channels = c.blockOutChannels().getLast();

@@ -110,9 +110,25 @@ public final class Torch {
         return statusBytes("RssFile:");
     }
 
-    /// The largest resident memory this process ever had in bytes, mapped weight files included.
+    /// The largest resident memory of this process in bytes since it began, or since [#forgetPeak()]; mapped weight
+    /// files are included.
     public static long peakResidentBytes() {
         return statusBytes("VmHWM:");
+    }
+
+    /// Lets [#peakResidentBytes()] begin anew with what is resident now, where the system can; elsewhere the peak remains
+    /// that of the whole process.
+    public static void forgetPeak() {
+        try {
+            Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+        } catch (IOException notLinux) {
+            return;
+        }
+    }
+
+    /// Processor time of all threads of this process in seconds, since it began; not a number where libc has no `clock`.
+    public static double processorSeconds() {
+        return ProcessorClock.seconds();
     }
 
     private static long statusBytes(String field) {

@@ -1,0 +1,141 @@
+package org.zoetrope.bench;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.zoetrope.pipeline.Recipe;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Torch;
+
+/// Measures this machine and what our networks make of it.
+///
+/// Every case takes turns with its yardstick, a product of matrices or a copy, for about the same time each. What counts
+/// is the ratio of the two speeds: other programs change both alike, and absolute numbers of one moment say little.
+public final class Bench {
+    private static final double SHORTEST = 0.2; // seconds of a turn
+    private static final double LONGEST = 1.5;  // seconds of a yardstick's turn
+
+    private final Plan plan;
+    private final Map<DType, Double> products = new EnumMap<>(DType.class);
+    private double copies;
+
+    private Bench(Plan plan) {
+        this.plan = plan;
+    }
+
+    /// Hears of a run's progress.
+    public interface Listener {
+        /// A measurement begins.
+        void measuring(String name, int index, int count);
+
+        /// Whether to end the run with the rows that are there.
+        boolean isCancelled();
+    }
+
+    /// Measures everything in the plan.
+    ///
+    /// @param model  a folder to generate a video with, or none
+    /// @param wanted number types of the networks
+    /// @throws org.zoetrope.weights.ConfigException if the folder cannot be used
+    public static Report run(Plan plan, List<DType> wanted, Optional<Path> model, Listener listener) {
+        return Torch.withoutGradients(() -> new Bench(plan).measure(wanted, model, listener));
+    }
+
+    private Report measure(List<DType> wanted, Optional<Path> model, Listener listener) {
+        var cases = Stream.concat(wanted.stream().flatMap(dtype -> new Suite(plan, dtype).cases().stream()),
+                model.stream().map(Suite::endToEnd)).toList();
+        var rows = new ArrayList<Row>();
+        for (var yardstick : List.of(new Yardstick.Product(DType.FLOAT32), new Yardstick.Product(DType.BFLOAT16),
+                new Yardstick.Copy())) {
+            listener.measuring(yardstick.label(), 0, cases.size());
+            Scope.run(() -> best(yardstick, turn(yardstick.probe(plan), SHORTEST)));
+        }
+        for (var one : cases) {
+            if (listener.isCancelled()) {
+                break;
+            }
+            listener.measuring(one.name() + " " + label(one.dtype()), rows.size() + 1, cases.size());
+            rows.add(Scope.run(() -> row(one)));
+        }
+        var host = Host.of(products.getOrDefault(DType.FLOAT32, 0.0) / 1e9,
+                products.getOrDefault(DType.BFLOAT16, 0.0) / 1e9, copies / 1e9);
+        return new Report(Recipe.VERSION, host, rows);
+    }
+
+    private Row row(Case one) {
+        var probe = one.yardstick().probe(plan);
+        var run = new Yardstick.Probe(one.work(), one.prepare().apply(new Rng(1)));
+        turn(probe, 0);
+        var once = turn(run, 0); // also warms up
+        Torch.forgetPeak();
+        var fastest = Double.POSITIVE_INFINITY;
+        var fractions = new double[plan.rounds()];
+        var coreFractions = new double[plan.rounds()];
+        for (var round = 0; round < plan.rounds(); round++) {
+            var half = Math.clamp(once.seconds() / 2, SHORTEST / 2, LONGEST / 2);
+            var before = turn(probe, half);
+            var mine = turn(run, SHORTEST);
+            var beside = before.and(turn(probe, half));
+            best(one.yardstick(), beside);
+            fastest = Math.min(fastest, mine.fastest());
+            fractions[round] = mine.work() / mine.seconds() / (beside.work() / beside.seconds());
+            coreFractions[round] = mine.work() / mine.coreSeconds() / (beside.work() / beside.coreSeconds());
+        }
+        var seconds = fastest;
+        return new Row(one.name(), label(one.dtype()), one.yardstick().label(), one.flops(), one.bytes(), seconds,
+                median(fractions), median(coreFractions), Torch.peakResidentBytes(),
+                one.pace().map(pace -> new Row.Pace(seconds / pace.amount(), pace.unit())));
+    }
+
+    /// What was done in some time.
+    ///
+    /// @param coreSeconds processor time of all threads
+    /// @param fastest     seconds of the fastest run
+    private record Turn(double work, double seconds, double coreSeconds, double fastest) {
+        Turn and(Turn other) {
+            return new Turn(work + other.work, seconds + other.seconds, coreSeconds + other.coreSeconds,
+                    Math.min(fastest, other.fastest));
+        }
+    }
+
+    private Turn turn(Yardstick.Probe probe, double atLeast) {
+        var cores = Torch.processorSeconds();
+        double work = 0, seconds = 0, fastest = Double.POSITIVE_INFINITY;
+        do {
+            var start = System.nanoTime();
+            Scope.run(probe.run());
+            var took = (System.nanoTime() - start) / 1e9;
+            seconds += took;
+            work += probe.work();
+            fastest = Math.min(fastest, took);
+        } while (seconds < atLeast && !plan.isNarrow());
+        return new Turn(work, seconds, Torch.processorSeconds() - cores, fastest);
+    }
+
+    private static double median(double[] values) {
+        var sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
+    }
+
+    private Turn best(Yardstick yardstick, Turn turn) {
+        var rate = turn.work() / turn.seconds();
+        switch (yardstick) {
+            case Yardstick.Product(var dtype) -> products.merge(dtype, rate, Math::max);
+            case Yardstick.Copy() -> copies = Math.max(copies, rate);
+        }
+        return turn;
+    }
+
+    private static String label(DType dtype) {
+        return dtype.name().toLowerCase(Locale.ROOT);
+    }
+}
