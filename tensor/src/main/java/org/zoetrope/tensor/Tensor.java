@@ -769,7 +769,7 @@ public final class Tensor {
     /// @param scale factor of the scores
     /// @return [B, heads, queries, D]
     public Tensor attention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
-        if (mask == null && handle.is_cpu() && dtype().bytes() < Float.BYTES) {
+        if (mask == null && handle.is_cpu() && dtype().bytes() < Float.BYTES && !isFused(k, v)) {
             return attentionByProducts(k, v, scale);
         }
         try (var m = optional(mask); var s = new DoubleOptional(scale)) {
@@ -777,17 +777,27 @@ public final class Tensor {
         }
     }
 
-    private static final long SCORES_AT_ONCE = 1L << 24;
+    private static final long FUSED_FROM = 512; // shorter sequences are not packed for the units, see docs/performance.md
+    private static final long QUERIES_AT_ONCE = 256;
+    private static final long SCORES_AT_ONCE = 1L << 25;
 
-    // libtorch's fused kernel for half precision on a CPU is a scalar loop, some twenty times slower than two matrix
-    // products with a float32 softmax between them. Blocks of queries bound the scores held at once.
+    // Whether libtorch's fused kernel for half precision runs on units for matrices. Where it does not, and in its backward
+    // pass, it is a scalar loop, some twenty times slower than two matrix products with a softmax between them.
+    private boolean isFused(Tensor k, Tensor v) {
+        return dtype() == DType.BFLOAT16 && MatrixUnits.takeBfloat16() && size(2) >= FUSED_FROM && k.size(2) >= FUSED_FROM
+                && !requiresGradient() && !k.requiresGradient() && !v.requiresGradient();
+    }
+
+    // Blocks of queries bound the scores held at once, so that memory is linear in tokens. The softmax of a half precision
+    // tensor computes in float32 inside; heads that lie apart in memory are brought together once, not for each block.
     private Tensor attentionByProducts(Tensor k, Tensor v, double scale) {
-        var keys = k.transpose(-2, -1);
-        var rows = Math.max(1, SCORES_AT_ONCE / Math.max(1, size(0) * size(1) * k.size(2)));
+        var keys = k.contiguous().transpose(-2, -1);
+        var values = v.contiguous();
+        var rows = Math.clamp(SCORES_AT_ONCE / Math.max(1, size(0) * size(1) * k.size(2)), 1, QUERIES_AT_ONCE);
         var parts = new ArrayList<Tensor>();
         for (var start = 0L; start < size(2); start += rows) {
             var q = narrow(2, start, Math.min(rows, size(2) - start));
-            parts.add(Scope.run(() -> q.times(scale).matmul(keys).to(DType.FLOAT32).softmax(-1).to(v.dtype()).matmul(v)));
+            parts.add(Scope.run(() -> q.times(scale).contiguous().matmul(keys).softmax(-1).matmul(values)));
         }
         return parts.size() == 1 ? parts.getFirst() : cat(parts, 2);
     }
