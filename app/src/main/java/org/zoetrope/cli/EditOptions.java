@@ -6,11 +6,14 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.zoetrope.edit.Anchor;
+import org.zoetrope.edit.Curriculum;
+import org.zoetrope.edit.Descent;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.FlowDirectorV1;
 import org.zoetrope.edit.FlowDirectorV2;
@@ -82,6 +85,29 @@ final class EditOptions {
         VELOCITY, ATTENTION, NONE
     }
 
+    /// Optimisers of null-text by the names they are typed as.
+    enum Optimiser {
+        ADAM(new Descent.Adam()), PLATEAU(new Descent.Plateau(2)), LBFGS(new Descent.Lbfgs(5));
+
+        private final Descent descent;
+
+        Optimiser(Descent descent) {
+            this.descent = descent;
+        }
+    }
+
+    /// Curricula of null-text by the names they are typed as.
+    enum Order {
+        PLAIN(new Curriculum.Plain()), TEMPORAL(new Curriculum.Temporal(2, 1.5)), GUIDANCE(new Curriculum.Guidance()),
+        BUDGET(new Curriculum.Budget());
+
+        private final Curriculum curriculum;
+
+        Order(Curriculum curriculum) {
+            this.curriculum = curriculum;
+        }
+    }
+
     /// A rectangle typed as X,Y,WIDTH,HEIGHT.
     record Box(int left, int top, int width, int height) {
         static final class Converter implements ITypeConverter<Box> {
@@ -126,6 +152,19 @@ final class EditOptions {
             description = "What multi-frame gives each latent frame: text (a text of its own), keys (an offset of what "
                     + "it looks up in the text) or bias (an offset of its tokens) (default: text).")
     private Optional<NullText.Means> through;
+    @Option(names = "--optimiser", paramLabel = "NAME",
+            description = "Of null-text: adam, plateau (Adam that halves its rate where it stands still) or lbfgs "
+                    + "(default: adam).")
+    private Optional<Optimiser> optimiser;
+    @Option(names = "--curriculum", paramLabel = "NAME",
+            description = "In what order null-text learns: plain, temporal (all frames alike, slow changes, each "
+                    + "frame), guidance (little first) or budget (iterations where guidance errs most) "
+                    + "(default: plain).")
+    private Optional<Order> curriculum;
+    @Option(names = "--critic", paramLabel = "WEIGHT",
+            description = "Weight of a critic that learns the clip in the last third of null-text, such as 0.001 "
+                    + "(default: 0, none).")
+    private Optional<Double> critic;
     @Option(names = "--skip", paramLabel = "0..1",
             description = "Share of the noisiest steps that methods by inversion leave out (default: 0.02).")
     private Optional<Double> skip;
@@ -190,6 +229,13 @@ final class EditOptions {
         belongs(!without.isEmpty(), "--without", chosen, Method.FLOWDIRECTOR);
         belongs(iterations.isPresent(), "--iterations", chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
                 Method.VIDEODIRECTOR_DIT);
+        for (var learned : Map
+                .of("--optimiser", optimiser.isPresent(), "--curriculum", curriculum.isPresent(), "--critic",
+                        critic.isPresent())
+                .entrySet()) {
+            belongs(learned.getValue(), learned.getKey(), chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
+                    Method.VIDEODIRECTOR_DIT);
+        }
         belongs(through.isPresent(), "--frames-through", chosen, Method.MULTI_FRAME, Method.VIDEODIRECTOR_DIT);
         belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
         belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
@@ -237,7 +283,11 @@ final class EditOptions {
     }
 
     private NullText nullText() {
-        return iterations.map(NullText.defaults()::iterations).orElse(NullText.defaults());
+        var usual = NullText.defaults();
+        return usual.iterations(iterations.orElse(usual.iterations()))
+                .descent(optimiser.map(chosen -> chosen.descent).orElse(usual.descent()))
+                .curriculum(curriculum.map(chosen -> chosen.curriculum).orElse(usual.curriculum()))
+                .loss(usual.loss().critic(critic.orElse(0.0)));
     }
 
     private NullText multiFrame() {

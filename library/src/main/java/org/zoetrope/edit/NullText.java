@@ -3,15 +3,13 @@ package org.zoetrope.edit;
 import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.DoubleBinaryOperator;
-import java.util.function.DoubleFunction;
+import java.util.function.UnaryOperator;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
-import org.zoetrope.nn.AdamW;
 import org.zoetrope.nn.FrameShift;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -25,47 +23,75 @@ import org.zoetrope.tensor.Torch;
 /// network whose text has no place for each frame there is more than one way to lead them in, see [Means].
 ///
 /// What is minimised is the error of the guided velocity against the one that leads to the pivot, relative to the square
-/// of the latter: `rho = mean(e^2) / mean(v*^2)`. The published loss is the error after the step, which is rho times the
-/// squared width of the step: on schedules with short steps, such as those of flow models with a shift, its tolerance
-/// would accept anything. Features and moments are float32, and the best features met are kept, so that optimising never
-/// makes a step worse.
+/// of the latter, see [NullLoss]. The published loss is the error after the step, which is that times the squared width of
+/// the step: on schedules with short steps, such as those of flow models with a shift, its tolerance would accept
+/// anything. Features and moments are float32, and the best features met are kept, so that optimising never makes a step
+/// worse.
 ///
-/// @param means          through what the prediction is led
-/// @param layout         how that depends on the frame
-/// @param iterations     most optimiser steps per sampling step
-/// @param rate           learning rate in units of [Means]; empty to search for it on the first step
-/// @param temporalWeight weight of the mean squared change of the error from frame to frame, which flickers
-/// @param tolerance      rho at which a step is good enough
-public record NullText(Means means, Layout layout, int iterations, OptionalDouble rate, double temporalWeight, double tolerance)
-        implements Anchor {
+/// @param means      through what the prediction is led
+/// @param layout     how that depends on the frame
+/// @param descent    how the lowest loss is looked for
+/// @param iterations most optimiser steps per sampling step
+/// @param rate       learning rate in units of [Means]; empty to search for it on the first step
+/// @param loss       what is minimised
+/// @param curriculum in what order
+/// @param tolerance  rho at which a step is good enough
+public record NullText(Means means, Layout layout, Descent descent, int iterations, OptionalDouble rate, NullLoss loss,
+        Curriculum curriculum, double tolerance) implements Anchor {
     private static final double[] RATES = {0.01, 0.03, 0.1, 0.3};
-    private static final int PATIENCE = 3;      // iterations that together must improve the loss by
-    private static final double GAIN = 0.01;    // this share of it
+    private static final double JUDGED_FROM = 2 / 3.0; // of the steps, where a critic begins
 
     public NullText {
         require(iterations >= 0, "%d iterations; give 0 or more", iterations);
         require(rate.isEmpty() || rate.getAsDouble() > 0, "a rate of %s; give more than 0", rate);
-        require(temporalWeight >= 0, "a temporal weight of %s; give 0 or more", temporalWeight);
+        require(loss.critic() == 0 || !(descent instanceof Descent.Lbfgs), "a critic changes what is minimised at every "
+                + "look, and L-BFGS compares looks; give it no weight, or choose Adam");
     }
 
-    /// One text for all frames, ten iterations, a searched rate.
+    /// One text for all frames, ten iterations of Adam, a searched rate.
     public static NullText defaults() {
-        return new NullText(Means.TEXT, new Layout.Shared(), 10, OptionalDouble.empty(), 0.25, 1e-3);
+        return new NullText(Means.TEXT, new Layout.Shared(), new Descent.Adam(), 10, OptionalDouble.empty(),
+                NullLoss.defaults(), new Curriculum.Plain(), 1e-3);
     }
 
-    /// The same with other features.
+    /// The same with something else for each frame.
     public NullText layout(Layout other) {
-        return new NullText(means, other, iterations, rate, temporalWeight, tolerance);
+        return new NullText(means, other, descent, iterations, rate, loss, curriculum, tolerance);
     }
 
     /// The same through something else.
     public NullText means(Means other) {
-        return new NullText(other, layout, iterations, rate, temporalWeight, tolerance);
+        return new NullText(other, layout, descent, iterations, rate, loss, curriculum, tolerance);
+    }
+
+    /// The same by another optimiser.
+    public NullText descent(Descent other) {
+        return new NullText(means, layout, other, iterations, rate, loss, curriculum, tolerance);
     }
 
     /// The same with other work in each step.
     public NullText iterations(int most) {
-        return new NullText(means, layout, most, rate, temporalWeight, tolerance);
+        return new NullText(means, layout, descent, most, rate, loss, curriculum, tolerance);
+    }
+
+    /// The same with a known learning rate.
+    public NullText rate(double known) {
+        return new NullText(means, layout, descent, iterations, OptionalDouble.of(known), loss, curriculum, tolerance);
+    }
+
+    /// The same with another loss.
+    public NullText loss(NullLoss other) {
+        return new NullText(means, layout, descent, iterations, rate, other, curriculum, tolerance);
+    }
+
+    /// The same in another order.
+    public NullText curriculum(Curriculum other) {
+        return new NullText(means, layout, descent, iterations, rate, loss, other, tolerance);
+    }
+
+    /// The same until another rho is reached.
+    public NullText tolerance(double rho) {
+        return new NullText(means, layout, descent, iterations, rate, loss, curriculum, rho);
     }
 
     /// Through what the unprompted prediction is led. Zero is the negative prompt as it is.
@@ -127,19 +153,21 @@ public record NullText(Means means, Layout layout, int iterations, OptionalDoubl
                         + "windows", task.windows().count());
         return Scope.run(() -> {
             var fitter = new Fitter(this, task, guidanceScale);
+            var steps = Anchor.steps(task, pivots);
+            var budgets = fitter.budgets(steps, pivots);
             var holds = new ArrayList<Hold>();
             var x = pivots.before(pivots.start());
-            var u = fitter.start();
+            var offset = fitter.start();
             var chosen = rate;
-            for (var step : Anchor.steps(task, pivots)) {
+            for (var i = 0; i < steps.size(); i++) {
+                var step = steps.get(i);
                 var aim = fitter.aim(step, x, pivots.after(step.index()));
-                var from = u;
-                // The first step tries the rates; later ones keep the best.
-                var fit = chosen.isPresent() ? fitter.fit(aim, from, chosen.getAsDouble()) : fitter.best(aim, from);
-                chosen = OptionalDouble.of(fit.rate);
-                u = fit.u;
-                holds.add(new Hold(fitter.branch(u), Optional.empty()));
-                x = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted), step);
+                // The first step that has work tries the rates; later ones keep the best.
+                var fit = fitter.fit(aim, offset, chosen, budgets[i]);
+                chosen = fit.rate;
+                offset = fit.offset;
+                holds.add(new Hold(fitter.branch(offset), Optional.empty()));
+                x = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted, guidanceScale), step);
             }
             return holds;
         });
@@ -147,14 +175,20 @@ public record NullText(Means means, Layout layout, int iterations, OptionalDoubl
 
     @Override
     public long mostEvaluations(int steps, double guidanceScale) {
-        var searched = rate.isPresent() ? 0 : (RATES.length - 1) * (iterations + 1L);
-        return steps * (iterations + 2L) + searched;
+        var looks = (long) curriculum.mostStages() + (curriculum.mostStages() > 1 ? 1 : 0);
+        var searched = rate.isPresent() ? 0 : (RATES.length - 1) * (mostIterations(steps) + looks);
+        var measured = curriculum instanceof Curriculum.Budget ? 2L * steps : 0;
+        return steps * (iterations + looks + 1) + searched + measured;
     }
 
     @Override
     public long mostGradients(int steps) {
-        var searched = rate.isPresent() ? 0 : (RATES.length - 1L) * iterations;
-        return (long) steps * iterations + searched;
+        return (long) steps * iterations + (rate.isPresent() ? 0 : (RATES.length - 1) * mostIterations(steps));
+    }
+
+    /// Of the step that searches for a rate.
+    private long mostIterations(int steps) {
+        return curriculum instanceof Curriculum.Budget ? (long) steps * iterations : iterations;
     }
 
     /// What one step has to reach.
@@ -169,55 +203,61 @@ public record NullText(Means means, Layout layout, int iterations, OptionalDoubl
         }
     }
 
-    /// A look at one point of the search.
+    /// What a step found.
     ///
-    /// @param unprompted velocity under the features of u
-    /// @param gradient   of the loss with respect to u; empty where the search ends
-    private record Look(double loss, double rho, Tensor unprompted, Optional<Tensor> gradient) implements Tensors {
+    /// @param offset     of the negative prompt [1, L, D] or [frames, L, D]
+    /// @param unprompted velocity that it leads to
+    private record Fit(Tensor offset, double loss, Tensor unprompted, OptionalDouble rate) implements Tensors {
         @Override
         public List<Tensor> tensors() {
-            return gradient.map(g -> List.of(unprompted, g)).orElse(List.of(unprompted));
-        }
-    }
-
-    /// The best point of a search.
-    private record Fit(Tensor u, double loss, Tensor unprompted, double rate) implements Tensors {
-        @Override
-        public List<Tensor> tensors() {
-            return List.of(u, unprompted);
+            return List.of(offset, unprompted);
         }
     }
 
     /// The optimisation of one run.
     ///
-    /// @param basis [frames, P]
-    /// @param unit  of learning rates
-    private record Fitter(NullText options, EditTask task, double scale, Tensor negative, Tensor basis, double unit) {
+    /// @param frames of tokens
+    /// @param unit   of learning rates
+    private record Fitter(NullText options, EditTask task, double scale, Tensor negative, int frames, double unit,
+            Optional<Critic> critic) {
         Fitter(NullText options, EditTask task, double scale) {
-            this(options, task, scale, task.unprompted().features(),
-                    options.layout.basis(task.tokens().frames(task.source().size(1))).like(task.unprompted().features()),
+            this(options, task, scale, task.unprompted().features(), task.tokens().frames(task.source().size(1)),
                     options.means == Means.TEXT
-                            ? Math.max(1e-6, Math.sqrt(task.unprompted().features().square().mean().item())) : 1);
+                            ? Math.max(1e-6, Math.sqrt(task.unprompted().features().square().mean().item())) : 1,
+                    options.loss.critic() > 0 ? Optional.of(new Critic(task.source(), 0)) : Optional.empty());
         }
 
-        /// No change of the negative prompt [P, L, D].
+        /// No change of the negative prompt [1, L, D].
         Tensor start() {
-            return Tensor.zeros(negative.dtype(), negative.device(), basis.size(1),
+            return Tensor.zeros(negative.dtype(), negative.device(), 1,
                     options.means == Means.BIAS ? 1 : negative.size(1),
                     options.means == Means.TEXT ? negative.size(2) : task.tokens().width());
         }
 
-        /// The unprompted branch, led by u.
-        Branch branch(Tensor u) {
-            if (options.means == Means.TEXT && options.layout instanceof Layout.Shared) {
-                return task.unprompted().with(negative.plus(u));
-            }
-            var offsets = basis.matmul(u.flatten(1, 2)).reshape(1, basis.size(0), u.size(1), u.size(2)); // [1, T, L, D]
+        /// The unprompted branch, led by an offset [1, L, D] for all frames or [frames, L, D].
+        Branch branch(Tensor offset) {
             return switch (options.means) {
-                case TEXT -> task.unprompted().with(negative.unsqueeze(1).plus(offsets));
-                case KEYS -> task.unprompted().with(FrameShift.ofText(offsets));
-                case BIAS -> task.unprompted().with(FrameShift.ofVideo(offsets.squeeze(2)));
+                case TEXT -> task.unprompted().with(offset.size(0) == 1 ? negative.plus(offset)
+                        : negative.unsqueeze(1).plus(offset.unsqueeze(0)));
+                case KEYS -> task.unprompted().with(FrameShift.ofText(everyFrame(offset)));
+                case BIAS -> task.unprompted().with(FrameShift.ofVideo(everyFrame(offset).squeeze(2)));
             };
+        }
+
+        private Tensor everyFrame(Tensor offset) {                                                // [1, frames, L, D]
+            return offset.expand(frames, offset.size(1), offset.size(2)).unsqueeze(0);
+        }
+
+        /// Iterations of each step.
+        int[] budgets(List<Step> steps, Trajectory pivots) {
+            var total = steps.size() * options.iterations;
+            if (!(options.curriculum instanceof Curriculum.Budget)) {
+                return Curriculum.proportional(total, steps.stream().map(_ -> 1.0).toList());
+            }
+            return Curriculum.proportional(total, steps.stream().map(step -> Scope.run(() -> {
+                var aim = aim(step, pivots.before(step.index()), pivots.after(step.index()));
+                return at(aim, scale, task.velocity(task.unprompted(), aim.x, step)).rho();
+            })).toList());
         }
 
         Aim aim(Step step, Tensor x, Tensor pivot) {
@@ -225,72 +265,97 @@ public record NullText(Means means, Layout layout, int iterations, OptionalDoubl
                     pivot.minus(x).div(step.to().sigma() - step.from().sigma())));
         }
 
-        Tensor guided(Aim aim, Tensor unprompted) {
-            return unprompted.plus(aim.prompted.minus(unprompted).times(scale));
+        Tensor guided(Aim aim, Tensor unprompted, double guidance) {
+            return unprompted.plus(aim.prompted.minus(unprompted).times(guidance));
         }
 
-        /// The best of a search at every rate.
-        Fit best(Aim aim, Tensor from) {
-            DoubleFunction<Fit> at = rate -> fit(aim, from, rate);
-            var best = at.apply(RATES[0]);
+        private NullLoss.Value at(Aim aim, double guidance, Tensor unprompted) {
+            return options.loss.of(guided(aim, unprompted, guidance).minus(aim.wanted), aim.wanted, task.mask().weights(),
+                    aim.step);
+        }
+
+        /// @param rate empty to try several and keep the best
+        Fit fit(Aim aim, Tensor from, OptionalDouble rate, int budget) {
+            if (budget == 0) {
+                var plain = fit(aim, from, RATES[0], 0);
+                return new Fit(plain.offset, plain.loss, plain.unprompted, rate);
+            }
+            if (rate.isPresent()) {
+                return fit(aim, from, rate.getAsDouble(), budget);
+            }
+            var best = fit(aim, from, RATES[0], budget);
             for (var i = 1; i < RATES.length; i++) {
-                var other = at.apply(RATES[i]);
+                var other = fit(aim, from, RATES[i], budget);
                 best = other.loss < best.loss ? other : best;
             }
             return best;
         }
 
-        Fit fit(Aim aim, Tensor from, double rate) {
+        private Fit fit(Aim aim, Tensor from, double rate, int budget) {
             return Scope.run(() -> {
-                var u = from.copy();
-                var parameters = new LinkedHashMap<String, Tensor>();
-                parameters.put("u", u);
-                // Young moments at every step, as published.
-                var adam = new AdamW(parameters, new AdamW.Options(0.9, 0.999, 1e-8, 0));
-                var now = rate * unit * (1 - aim.step.index() / (2.0 * aim.step.total()));
-                var bests = new ArrayList<Double>();
-                var seen = look(aim, u, options.iterations == 0);
-                var best = new Fit(u.copy(), seen.loss, seen.unprompted, rate);
-                bests.add(best.loss);
-                for (var k = 1; seen.gradient.isPresent() && !stalls(bests); k++) {
-                    adam.step(k, now, List.of(seen.gradient.get()));
-                    seen = look(aim, u, k == options.iterations);
-                    if (seen.loss < best.loss) {
-                        best = new Fit(u.copy(), seen.loss, seen.unprompted, rate);
-                    }
-                    bests.add(best.loss);
+                var stages = options.curriculum.stages(options.layout, scale, budget);
+                var best = Optional.<Fit>empty();
+                if (stages.size() > 1) {
+                    // A stage at another guidance scale may lead away from what the run wants.
+                    best = Optional.of(stage(aim, from, new Curriculum.Stage(options.layout, scale, 0), rate));
                 }
-                return best;
+                var offset = from;
+                for (var stage : stages) {
+                    var found = stage(aim, offset, stage, rate);
+                    offset = found.offset;
+                    if (stage.guidance() == scale && (best.isEmpty() || found.loss < best.get().loss)) {
+                        best = Optional.of(found);
+                    }
+                    if (options.curriculum instanceof Curriculum.Temporal(_, var even) && spread(aim, found) < even) {
+                        break;
+                    }
+                }
+                return best.orElseThrow();
             });
         }
 
-        /// Whether the last iterations together gained too little.
-        private static boolean stalls(List<Double> bests) {
-            var before = bests.size() - 1 - PATIENCE;
-            return before >= 0 && bests.getLast() > (1 - GAIN) * bests.get(before);
+        /// The largest error of a frame over the mean of all.
+        private double spread(Aim aim, Fit fit) {
+            return Scope.run(() -> {
+                var errors = guided(aim, fit.unprompted, scale).minus(aim.wanted).square().mean(false, 0, 2, 3, 4);
+                return errors.max().item() / Math.max(1e-30, errors.mean().item());
+            });
         }
 
-        /// @param last whether no gradient is wanted, whatever the loss
-        private Look look(Aim aim, Tensor u, boolean last) {
+        private Fit stage(Aim aim, Tensor from, Curriculum.Stage stage, double rate) {
+            return Scope.run(() -> {
+                // [frames, P], or one row for all frames where they have been alike so far
+                var basis = (stage.layout() instanceof Layout.Shared ? Tensor.ones(1, 1) : stage.layout().basis(frames)).like(from);
+                UnaryOperator<Tensor> offset = u -> from.plus(basis.matmul(u.flatten(1, 2)).reshape(basis.size(0), u.size(1), u.size(2)));
+                var start = Tensor.zeros(from.dtype(), from.device(), basis.size(1), from.size(1), from.size(2));
+                // Steps shorten evenly to half of the first, as published.
+                var first = rate * unit * (1 - aim.step.index() / (2.0 * aim.step.total()));
+                var best = options.descent.lowest((u, last) -> look(aim, stage.guidance(), u, offset, last), start, first,
+                        stage.iterations() + 1);
+                return new Fit(offset.apply(best.u()), best.loss(), best.value(), OptionalDouble.of(rate));
+            });
+        }
+
+        private Descent.Look look(Aim aim, double guidance, Tensor u, UnaryOperator<Tensor> offset, boolean last) {
             return Scope.run(() -> Torch.withGradients(() -> {
                 var leaf = u.detach().requireGradient(!last);
-                var unprompted = task.velocity(branch(leaf), aim.x, aim.step);
-                var error = guided(aim, unprompted).minus(aim.wanted);
-                var norm = aim.wanted.square().mean().item() + 1e-8;
-                var rho = error.square().mean().div(norm);
-                var loss = rho;
-                var frames = error.size(1);
-                if (options.temporalWeight > 0 && frames > 1) {
-                    var change = error.narrow(1, 1, frames - 1).minus(error.narrow(1, 0, frames - 1));
-                    loss = rho.plus(change.square().mean().times(options.temporalWeight / (2 * norm)));
-                }
-                if (last || rho.item() < options.tolerance) {
-                    return new Look(loss.item(), rho.item(), unprompted.detach(), Optional.empty());
+                var unprompted = task.velocity(branch(offset.apply(leaf)), aim.x, aim.step);
+                var value = at(aim, guidance, unprompted);
+                var loss = value.total().item();
+                if (last || value.rho() < options.tolerance) {
+                    return new Descent.Look(loss, unprompted.detach(), Optional.empty());
                 }
                 task.counter().backward(1);
-                var gradient = Tensor.gradients(loss, List.of(leaf)).getFirst();
-                return new Look(loss.item(), rho.item(), unprompted.detach(), Optional.of(gradient));
+                var total = judged(aim) ? value.total().plus(critic.orElseThrow()
+                        .opinion(aim.x.minus(guided(aim, unprompted, guidance).times(aim.step.from().sigma())))
+                        .times(options.loss.critic())) : value.total();
+                var gradient = Tensor.gradients(total, List.of(leaf)).getFirst();
+                return new Descent.Look(loss, unprompted.detach(), Optional.of(gradient));
             }));
+        }
+
+        private boolean judged(Aim aim) {
+            return critic.isPresent() && aim.step.index() >= JUDGED_FROM * aim.step.total();
         }
     }
 }

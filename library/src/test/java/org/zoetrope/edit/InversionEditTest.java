@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -142,7 +141,7 @@ class InversionEditTest {
     /// back, slow changes bring it nearer, and a text for each frame brings it back.
     @Test
     void aTextForEachFrameComesCloserThanOneForAll() {
-        var options = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 300, OptionalDouble.of(0.03), 0, 0);
+        var options = NullText.defaults().iterations(300).rate(0.03).loss(NullLoss.plain()).tolerance(0);
         var shared = lastStep(options);
         var cosine = lastStep(options.layout(new NullText.Layout.Cosine(2)));
         var each = lastStep(options.layout(new NullText.Layout.PerFrame()));
@@ -184,7 +183,7 @@ class InversionEditTest {
     @ParameterizedTest
     @ValueSource(doubles = {1e-3, 1, 10, 1000})
     void noRateMakesAStepWorse(double rate) {
-        var wild = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 5, OptionalDouble.of(rate), 0, 0);
+        var wild = NullText.defaults().iterations(5).rate(rate).loss(NullLoss.plain()).tolerance(0);
         assertThat(error(editor(Inversion.defaults(), 4, wild), same(clip(3), 1)))
                 .isLessThanOrEqualTo(error(editor(Inversion.defaults(), 4, new Anchor.None()), same(clip(3), 1)));
     }
@@ -192,7 +191,7 @@ class InversionEditTest {
     /// V-13.
     @Test
     void noIterationsArePlainSampling() {
-        var none = new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 0, OptionalDouble.of(0.1), 0.25, 0);
+        var none = NullText.defaults().iterations(0).rate(0.1);
         var plain = editor(Inversion.defaults(), 4, new Anchor.None()).edit(same(clip(3), 10));
         assertThat(editor(Inversion.defaults(), 4, none).edit(same(clip(3), 10)).toFloats()).isEqualTo(plain.toFloats());
     }
@@ -209,8 +208,7 @@ class InversionEditTest {
     @Test
     void costsAreAsStated() {
         var task = same(clip(3), 10);
-        var editor = editor(new Inversion.FixedPoint(2, 0), 6, new NullText(NullText.Means.TEXT, new NullText.Layout.Shared(), 2,
-                OptionalDouble.of(1e-3), 0, 0));
+        var editor = editor(new Inversion.FixedPoint(2, 0), 6, NullText.defaults().iterations(2).rate(1e-3).loss(NullLoss.plain()).tolerance(0));
         editor.edit(task);
         assertThat(task.counter().forwards()).isEqualTo(10 * (2 + 1 + 3 + 2)).isEqualTo(editor.evaluations(10, 1));
         assertThat(task.counter().backwards()).isEqualTo(10 * 2);
