@@ -13,9 +13,9 @@ import org.zoetrope.tensor.Tensors;
 ///
 /// Axes: T frames of tokens, L text tokens, V video tokens, D width of the network.
 ///
-/// @param text  added to the text that the video tokens of frame t look up [1, T, L, D]: in joint attention to what keys
+/// @param text  added to the text that the video tokens of frame t look up [1 or B, T, L, D]: in joint attention to what keys
 ///              and values are computed of (after the norm, the same in every block), in cross-attention to the words
-/// @param video added to the video tokens of frame t before the first block [1, T, D]
+/// @param video added to the video tokens of frame t before the first block [1 or B, T, D]
 public record FrameShift(Optional<Tensor> text, Optional<Tensor> video) implements Tensors {
     private static final FrameShift NONE = new FrameShift(Optional.empty(), Optional.empty());
 
@@ -37,6 +37,15 @@ public record FrameShift(Optional<Tensor> text, Optional<Tensor> video) implemen
     @Override
     public List<Tensor> tensors() {
         return Stream.of(text, video).flatMap(Optional::stream).toList();
+    }
+
+    /// The same for the second sample of two, of which the first has no shift.
+    public FrameShift behindNothing() {
+        return new FrameShift(text.map(FrameShift::behindZeros), video.map(FrameShift::behindZeros));
+    }
+
+    private static Tensor behindZeros(Tensor shift) {
+        return Tensor.cat(List.of(shift.times(0), shift), 0);
     }
 
     /// Checks that this belongs to a network and its inputs.

@@ -1,14 +1,32 @@
 package org.zoetrope.nn;
 
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
 /// What may differ between two calls of one network besides its inputs: the seam through which attention is watched and
-/// frames are told apart. Networks take it as their last argument and are complete without it.
+/// replaced, frames are told apart, blocks are left out, and gradients are taken in little memory. Networks take it as
+/// their last argument and are complete without it.
 ///
-/// @param tap    sees queries and keys on their way into attention
-/// @param frames what every frame gets for itself
-public record Pass(AttentionTap tap, FrameShift frames) {
-    private static final Pass PLAIN = new Pass(AttentionTap.none(), FrameShift.none());
+/// @param tap     sees queries, keys and values on their way into attention
+/// @param kernel  computes attention
+/// @param frames  what every frame gets for itself
+/// @param skipped blocks that pass their input on as it is
+/// @param blocks  how many blocks are run at most, for callers who are interested in what a tap sees of the first ones;
+///                what the network makes of the rest of such a call means nothing
+/// @param memory  keeps what gradients need, if they are to be taken in little memory
+public record Pass(AttentionTap tap, AttentionKernel kernel, FrameShift frames, Set<Integer> skipped, int blocks,
+        Optional<Recomputation> memory) {
+    private static final AttentionKernel FUSED = AttentionKernel.plain();
+    private static final Pass PLAIN = new Pass(AttentionTap.none(), FUSED, FrameShift.none(), Set.of(), Integer.MAX_VALUE,
+            Optional.empty());
+
+    public Pass {
+        skipped = Set.copyOf(skipped);
+    }
 
     /// A call that differs in nothing.
     public static Pass plain() {
@@ -22,12 +40,32 @@ public record Pass(AttentionTap tap, FrameShift frames) {
 
     /// This call, watched.
     public Pass with(AttentionTap other) {
-        return new Pass(other, frames);
+        return new Pass(other, kernel, frames, skipped, blocks, memory);
+    }
+
+    /// This call with another attention.
+    public Pass with(AttentionKernel other) {
+        return new Pass(tap, other, frames, skipped, blocks, memory);
     }
 
     /// This call, every frame with something of its own.
     public Pass with(FrameShift other) {
-        return new Pass(tap, other);
+        return new Pass(tap, kernel, other, skipped, blocks, memory);
+    }
+
+    /// This call, prepared for gradients in little memory.
+    public Pass with(Recomputation other) {
+        return new Pass(tap, kernel, frames, skipped, blocks, Optional.of(other));
+    }
+
+    /// This call without some blocks.
+    public Pass skipping(Set<Integer> indices) {
+        return new Pass(tap, kernel, frames, indices, blocks, memory);
+    }
+
+    /// This call up to and including a block.
+    public Pass upTo(int block) {
+        return new Pass(tap, kernel, frames, skipped, block + 1, memory);
     }
 
     /// The part of a pass that one block sees.
@@ -37,13 +75,47 @@ public record Pass(AttentionTap tap, FrameShift frames) {
         return new Block(this, index);
     }
 
+    /// One block of a network.
+    @FunctionalInterface
+    public interface Body {
+        /// @return as many tensors as were given, shaped like them
+        List<Tensor> forward(List<Tensor> state, Block block);
+    }
+
+    /// Runs the blocks of a network one after another.
+    ///
+    /// @param start  what enters the first
+    /// @param shared what blocks read beside it and gradients should reach
+    /// @param count  how many blocks the network has
+    /// @return what leaves the last
+    public List<Tensor> through(List<Tensor> start, List<Tensor> shared, int count, Body body) {
+        var run = Math.min(count, blocks);
+        var indices = IntStream.range(0, run).filter(i -> !skipped.contains(i)).boxed().toList();
+        if (memory.isEmpty()) {
+            return Scope.fold(start, indices, (state, i) -> body.forward(state, at(i)));
+        }
+        // What a tap sees in the last block of a call that stops there is what the caller differentiates.
+        var last = run < count && !indices.isEmpty() && indices.getLast() == run - 1;
+        var kept = last ? indices.subList(0, indices.size() - 1) : indices;
+        var state = memory.get().through(this, start, shared, kept, body);
+        return last ? body.forward(state, at(run - 1)) : state;
+    }
+
     /// A pass inside one block.
     public record Block(Pass pass, int index) {
-        /// Shows queries and keys to the tap if it watches this block, see [AttentionTap.Site].
-        public void see(AttentionTap.Kind kind, Tensor q, Tensor k, long textTokens, double scale) {
+        /// Shows an attention to the tap, if it watches this block, and computes it.
+        ///
+        /// @return [B, heads, queries, d]
+        public Tensor attend(AttentionTap.Site site) {
             if (pass.tap.watches(index)) {
-                pass.tap.see(index, new AttentionTap.Site(kind, q, k, textTokens, scale));
+                pass.tap.see(index, site);
             }
+            return unwatched(site);
+        }
+
+        /// Computes an attention that is a part of one, and of no use to a tap.
+        public Tensor unwatched(AttentionTap.Site site) {
+            return pass.kernel.attend(index, site);
         }
     }
 }

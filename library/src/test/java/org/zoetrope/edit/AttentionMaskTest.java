@@ -37,7 +37,7 @@ class AttentionMaskTest {
     @Test
     void aMapIsTheShareOfAttentionAPhraseGets() {
         Tensor q = rng.normal(1, 3, VIDEO, 8), k = rng.normal(1, 3, TEXT, 8);
-        var site = new AttentionTap.Site(AttentionTap.Kind.CROSS, q, k, TEXT, 0.5);
+        var site = new AttentionTap.Site(AttentionTap.Kind.CROSS, q, k, k, k, TEXT, 0, 0.5);
         var maps = AttentionMask.phraseMaps(site, new int[] {1, 2});
         var scores = q.matmul(k.transpose(2, 3)).times(0.5).softmax(-1).mean(false, 1).select(0, 0);
         var wanted = scores.narrow(1, 1, 2).mean(false, 1);
@@ -49,7 +49,7 @@ class AttentionMaskTest {
     @Test
     void aJointAttentionIsReadBothWays() {
         Tensor q = rng.normal(1, 2, TEXT + VIDEO, 8), k = rng.normal(1, 2, TEXT + VIDEO, 8);
-        var maps = AttentionMask.phraseMaps(new AttentionTap.Site(AttentionTap.Kind.JOINT, q, k, TEXT, 0.3),
+        var maps = AttentionMask.phraseMaps(new AttentionTap.Site(AttentionTap.Kind.JOINT, q, k, k, k, TEXT, 0, 0.3),
                 new int[] {4});
         var all = q.matmul(k.transpose(2, 3)).times(0.3).softmax(-1);
         var video = all.narrow(2, TEXT, VIDEO);
@@ -94,8 +94,8 @@ class AttentionMaskTest {
         var q = Tensor.cat(IntStream.range(0, frames * 12).mapToObj(token -> Tensor.of(
                 token % 4 < 2 ? new double[] {0, 9} : new double[] {9, 0}, 1, 1, 1, 2)).toList(), 2);
         var k = Tensor.of(new double[] {1, 0, 0, 0, 0, 1, 0, 0, 0, 0}, 1, 1, TEXT, 2);
-        pass.at(0).see(AttentionTap.Kind.CROSS, q, k, TEXT, 1);
-        pass.at(1).see(AttentionTap.Kind.CROSS, q, k, TEXT, 1);
+        pass.at(0).attend(new AttentionTap.Site(AttentionTap.Kind.CROSS, q, k, k, k, TEXT, 0, 1));
+        pass.at(1).attend(new AttentionTap.Site(AttentionTap.Kind.CROSS, q, k, k, k, TEXT, 0, 1));
         return Tensor.zeros(1, frames, 4, 6, 8);
     }
 

@@ -1014,6 +1014,24 @@ public final class Tensor {
         }
     }
 
+    /// The gradients of several results with respect to some of their inputs, given the gradients of something that follows
+    /// with respect to the results; zeros for an input that they do not depend on. What was recorded stays, so that it may
+    /// be differentiated again.
+    public static List<Tensor> gradients(List<Tensor> results, List<Tensor> upstream, List<Tensor> inputs) {
+        try (var outputs = vector(results);
+                var given = vector(upstream);
+                var wanted = vector(inputs);
+                var keep = new BoolOptional(true);
+                var found = torch.grad(outputs, wanted, given, keep, false, true)) {
+            var gradients = new ArrayList<Tensor>(inputs.size());
+            for (var i = 0; i < inputs.size(); i++) {
+                var gradient = new org.bytedeco.pytorch.Tensor(found.get(i));
+                gradients.add(own(gradient.defined() ? gradient : torch.zeros_like(inputs.get(i).handle)));
+            }
+            return gradients;
+        }
+    }
+
     /// Two tensors are equal if they are the same object.
     @Override
     public boolean equals(@Nullable Object other) {

@@ -12,7 +12,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.AttentionTap.Kind;
+import org.zoetrope.nn.AttentionTap.Site;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.FeedForward;
 import org.zoetrope.nn.LayerNorm;
@@ -21,7 +22,6 @@ import org.zoetrope.nn.Pass;
 import org.zoetrope.nn.RotaryEmbedding;
 import org.zoetrope.nn.SinCosPositions;
 import org.zoetrope.nn.TimeEmbedding;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
 import org.zoetrope.weights.ConfigFile;
@@ -186,11 +186,10 @@ public final class CogVideoXTransformer {
         }
         var rotary = config.useRotaryPositionalEmbeddings ? Optional.of(rotary(tokens, rows, columns).to(x.device())) : Optional.<RotaryEmbedding>empty();
         var condSilu = condition.silu();
-        var indices = IntStream.range(0, blocks.size()).boxed().toList();
-        var start = new Streams(words.flatten(1, -2), video, copies);
-        var end = Scope.fold(start, indices, (streams, i) -> blocks.get(i).forward(streams, condSilu, rotary, pass.at(i)));
+        var end = pass.through(List.of(words.flatten(1, -2), video), pass.frames().tensors(), blocks.size(), (state, part) ->
+                blocks.get(part.index()).forward(new Streams(state.get(0), state.get(1), copies), condSilu, rotary, part).tensors());
         var modulation = outModulation.forward(condSilu).unsqueeze(1).chunk(2, -1);               // shift, scale
-        var y = outNorm.forward(finalNorm.forward(end.video)).times(modulation.get(1).plus(1)).plus(modulation.get(0));
+        var y = outNorm.forward(finalNorm.forward(end.get(1))).times(modulation.get(1).plus(1)).plus(modulation.get(0));
         return unpatch(out.forward(y), tokens, rows, columns);
     }
 
@@ -327,37 +326,31 @@ public final class CogVideoXTransformer {
         Tensor forward(Streams x, Optional<RotaryEmbedding> rotary, Pass.Block pass) {
             var joined = x.joined();                                                              // [B, L+V, D]
             var q = normQ.forward(split(toQ.forward(joined)));                                    // [B, heads, L+V, d]
-            var k = normK.forward(split(toK.forward(joined)));
+            var content = normK.forward(split(toK.forward(joined)));
             var v = split(toV.forward(joined));
+            var k = content;
             if (rotary.isPresent()) {
                 q = rotateVideo(q, x, rotary.get());
                 k = rotateVideo(k, x, rotary.get());
             }
             var scale = 1 / Math.sqrt(q.size(3));
-            if (x.copies > 1) {
-                return toOut.forward(perFrame(q.to(v.dtype()), k.to(v.dtype()), v, x, scale).rearrange("B n S d -> B S (n d)"));
-            }
-            var shifted = pass.pass().frames().onText(x.words);
-            if (shifted.isPresent()) {
-                return toOut.forward(shifted(q.to(v.dtype()), k.to(v.dtype()), v, shifted.get(), scale).rearrange("B n S d -> B S (n d)"));
-            }
-            pass.see(AttentionTap.Kind.JOINT, q, k, x.words.size(1), scale);
-            var seen = q.to(v.dtype()).attention(k.to(v.dtype()), v, null, scale);
+            var site = new Site(Kind.JOINT, q.to(v.dtype()), k.to(v.dtype()), v, content.to(v.dtype()), x.words.size(1), 0, scale);
+            var texts = pass.pass().frames().onText(x.words);
+            var seen = x.copies > 1 ? perFrame(site, x.copies, pass)
+                    : texts.isPresent() ? shifted(site, texts.get(), pass) : pass.attend(site);
             return toOut.forward(seen.rearrange("B n S d -> B S (n d)"));
         }
 
         /// Frame f and its copy of the text see that copy and the whole video, no other copy. One call per frame needs no
         /// mask over all pairs of tokens, with which no fused attention runs.
-        private static Tensor perFrame(Tensor q, Tensor k, Tensor v, Streams x, double scale) {
-            long texts = x.words.size(1), length = texts / x.copies, area = x.video.size(1) / x.copies;
-            Tensor videoKeys = k.narrow(2, texts, x.video.size(1)), videoValues = v.narrow(2, texts, x.video.size(1));
+        private static Tensor perFrame(Site all, int copies, Pass.Block pass) {
+            long length = all.textTokens() / copies, area = all.videoQueries().size(2) / copies;
             var words = new ArrayList<Tensor>();
             var video = new ArrayList<Tensor>();
-            for (var f = 0; f < x.copies; f++) {
-                var queries = Tensor.cat(List.of(q.narrow(2, f * length, length), q.narrow(2, texts + f * area, area)), 2);
-                var keys = Tensor.cat(List.of(k.narrow(2, f * length, length), videoKeys), 2);
-                var values = Tensor.cat(List.of(v.narrow(2, f * length, length), videoValues), 2);
-                var seen = queries.attention(keys, values, null, scale).split(2, length, area);
+            for (var f = 0; f < copies; f++) {
+                var queries = Tensor.cat(List.of(all.q().narrow(2, f * length, length), all.videoQueries().narrow(2, f * area, area)), 2);
+                var seen = pass.unwatched(frame(all, queries, all.k().narrow(2, f * length, length), all.v().narrow(2, f * length, length), f * area))
+                        .split(2, length, area);
                 words.add(seen.get(0));
                 video.add(seen.get(1));
             }
@@ -368,18 +361,27 @@ public final class CogVideoXTransformer {
         /// The text sees itself as it is and the whole video; frame f sees the text as it was shifted for it.
         ///
         /// @param texts [B, T, L, D]
-        private Tensor shifted(Tensor q, Tensor k, Tensor v, Tensor texts, double scale) {
-            long frames = texts.size(1), length = texts.size(2), count = q.size(2) - length, area = count / frames;
-            Tensor videoKeys = k.narrow(2, length, count), videoValues = v.narrow(2, length, count);
-            Tensor own = texts.flatten(1, 2), textKeys = normK.forward(split(toK.forward(own))).to(v.dtype()), textValues = split(toV.forward(own));
+        private Tensor shifted(Site all, Tensor texts, Pass.Block pass) {
+            long frames = texts.size(1), length = all.textTokens(), area = all.videoQueries().size(2) / frames;
+            Tensor own = texts.flatten(1, 2), values = split(toV.forward(own)), keys = normK.forward(split(toK.forward(own))).to(values.dtype());
             var seen = new ArrayList<Tensor>();
-            seen.add(q.narrow(2, 0, length).attention(k, v, null, scale));
+            seen.add(pass.unwatched(all.with(all.textQueries(), all.k(), all.v())));
             for (var f = 0; f < frames; f++) {
-                var keys = Tensor.cat(List.of(textKeys.narrow(2, f * length, length), videoKeys), 2);
-                var values = Tensor.cat(List.of(textValues.narrow(2, f * length, length), videoValues), 2);
-                seen.add(q.narrow(2, length + f * area, area).attention(keys, values, null, scale));
+                // The text asks once more than it has to, so that a kernel sees an attention like any other.
+                var queries = Tensor.cat(List.of(all.textQueries(), all.videoQueries().narrow(2, f * area, area)), 2);
+                seen.add(pass.unwatched(frame(all, queries, keys.narrow(2, f * length, length), values.narrow(2, f * length, length), f * area))
+                        .narrow(2, length, area));
             }
             return Tensor.cat(seen, 2);
+        }
+
+        /// Queries of one frame with text of its own in front of the whole video.
+        private static Site frame(Site all, Tensor queries, Tensor textKeys, Tensor textValues, long firstVideo) {
+            var texts = all.textTokens();
+            var count = all.k().size(2) - texts;
+            return new Site(Kind.JOINT, queries, Tensor.cat(List.of(textKeys, all.videoKeys()), 2),
+                    Tensor.cat(List.of(textValues, all.v().narrow(2, texts, count)), 2),
+                    Tensor.cat(List.of(textKeys, all.content().narrow(2, texts, count)), 2), textKeys.size(2), firstVideo, all.scale());
         }
 
         private Tensor split(Tensor x) {

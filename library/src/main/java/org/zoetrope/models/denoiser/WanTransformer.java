@@ -9,7 +9,8 @@ import static org.zoetrope.weights.Init.zeros;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.AttentionTap.Kind;
+import org.zoetrope.nn.AttentionTap.Site;
 import org.zoetrope.nn.FeedForward;
 import org.zoetrope.nn.LayerNorm;
 import org.zoetrope.nn.Linear;
@@ -18,7 +19,6 @@ import org.zoetrope.nn.RmsNorm;
 import org.zoetrope.nn.RotaryEmbedding;
 import org.zoetrope.nn.TimeEmbedding;
 import org.zoetrope.tensor.DType;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
@@ -176,10 +176,10 @@ public final class WanTransformer {
         var seen = picture.map(p -> Seen.split(image.orElseThrow().forward(p), words)).orElse(new Seen(words, Optional.empty()));
         var rotary = rotary(frames, rows, columns).to(x.device());
         var tokens = pass.frames().onVideo(patches(x));                                           // [B, V, D]
-        var indices = IntStream.range(0, blocks.size()).boxed().toList();
-        tokens = Scope.fold(tokens, indices, (y, i) -> blocks.get(i).forward(y, modulation, seen, rotary, pass.at(i)));
+        var end = pass.through(List.of(tokens), List.of(words), blocks.size(), (state, part) ->
+                List.of(blocks.get(part.index()).forward(state.getFirst(), modulation, seen, rotary, part)));
         var m = table.plus(moment.unsqueeze(1)).chunk(2, 1);                                      // shift, scale
-        return unpatch(out.forward(modulated(tokens, m.get(0), m.get(1), config.eps)), frames, rows, columns);
+        return unpatch(out.forward(modulated(end.getFirst(), m.get(0), m.get(1), config.eps)), frames, rows, columns);
     }
 
     /// The rotary table for a grid of tokens, positions counted in whole numbers.
@@ -268,7 +268,7 @@ public final class WanTransformer {
 
         Tensor forward(Tensor x, Tensor modulation, Seen seen, RotaryEmbedding rotary, Pass.Block pass) { // [B, V, D]
             var m = table.plus(modulation).chunk(6, 1);                                           // six of [B, 1, D]
-            x = gated(x, self.forward(modulated(x, m.get(0), m.get(1), eps), rotary), m.get(2));
+            x = gated(x, self.forward(modulated(x, m.get(0), m.get(1), eps), rotary, pass), m.get(2));
             var asking = x;
             x = x.plus(cross.forward(crossNorm.map(norm -> norm.forward(asking)).orElse(asking), seen, pass));
             return gated(x, mlp.forward(modulated(x, m.get(3), m.get(4), eps)), m.get(5));
@@ -287,10 +287,11 @@ public final class WanTransformer {
                     new Linear(w.at("to_out.0"), c.width(), c.width()));
         }
 
-        Tensor forward(Tensor x, RotaryEmbedding rotary) {
+        Tensor forward(Tensor x, RotaryEmbedding rotary, Pass.Block pass) {
             var q = rotary.rotate(split(normQ.forward(toQ.forward(x)), heads));                   // [B, heads, V, d]
-            var k = rotary.rotate(split(video.keys(x), heads));
-            return toOut.forward(attention(q, k, split(video.values(x), heads)));
+            var content = split(video.keys(x), heads);
+            var site = new Site(Kind.SELF, q, rotary.rotate(content), split(video.values(x), heads), content, 0, 0, scale(q));
+            return toOut.forward(pass.attend(site).rearrange("B n S d -> B S (n d)"));
         }
     }
 
@@ -313,8 +314,8 @@ public final class WanTransformer {
         private Tensor lookUp(Tensor x, Seen seen, Pass.Block pass) {
             var q = split(normQ.forward(toQ.forward(x)), heads);
             var k = split(words.keys(seen.words), heads);
-            pass.see(AttentionTap.Kind.CROSS, q, k, k.size(2), scale(q));
-            var read = attention(q, k, split(words.values(seen.words), heads));
+            var site = new Site(Kind.CROSS, q, k, split(words.values(seen.words), heads), k, k.size(2), 0, scale(q));
+            var read = pass.attend(site).rearrange("B n S d -> B S (n d)");
             return toOut.forward(seen.picture.map(p -> read.plus(lookAt(p, q))).orElse(read));
         }
 
