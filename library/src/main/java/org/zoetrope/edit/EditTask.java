@@ -17,29 +17,34 @@ import org.zoetrope.tensor.Tensor;
 /// @param to         the network under the words that describe the edited clip
 /// @param unprompted the network under the negative prompt; the same for both sides
 /// @param tokens     how the network sees latents
+/// @param recompute  whether gradients are taken in little memory, at the cost of one more evaluation each
 /// @param windows    how a long clip is looked at
 /// @param mask       where the edit may act
 /// @param draws      the noise
 /// @param counter    counts every evaluation
 /// @param listener   hears of every step
 public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, TokenGrid tokens,
-        Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
+        boolean recompute, Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
     /// A task without a mask, in one window, of a network whose tokens are the cells of the latents.
     public static EditTask of(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Draws draws) {
         return new EditTask(source, plan, from, to, unprompted, new TokenGrid(1, 1, 1, (int) source.size(2)),
-                Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+                false, Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
     }
 
     public EditTask withMask(EditMask where) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, windows, where, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, recompute, windows, where, draws, counter, listener);
     }
 
     public EditTask withWindows(Windows parts) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, parts, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, recompute, parts, mask, draws, counter, listener);
     }
 
     public EditTask withTokens(TokenGrid grid) {
-        return new EditTask(source, plan, from, to, unprompted, grid, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, grid, recompute, windows, mask, draws, counter, listener);
+    }
+
+    public EditTask withRecompute(boolean little) {
+        return new EditTask(source, plan, from, to, unprompted, tokens, little, windows, mask, draws, counter, listener);
     }
 
     /// Steps of the whole run.
@@ -74,7 +79,12 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
 
     /// The velocity of one branch, not guided and not watched.
     Tensor velocity(Branch branch, Tensor x, Step step) {
-        return windows.across(x, (part, _) -> counted(branch, part, step, Pass.plain()));
+        return velocity(branch, x, step, Pass.plain());
+    }
+
+    /// The same with something special about the calls.
+    Tensor velocity(Branch branch, Tensor x, Step step, Pass pass) {
+        return windows.across(x, (part, _) -> counted(branch, part, step, pass));
     }
 
     /// Both velocities under the same noise, where the edit so far is `delta`.

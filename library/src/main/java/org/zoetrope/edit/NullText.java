@@ -11,6 +11,8 @@ import java.util.function.UnaryOperator;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.nn.FrameShift;
+import org.zoetrope.nn.Pass;
+import org.zoetrope.nn.Recomputation;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Tensors;
@@ -339,7 +341,10 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         private Descent.Look look(Aim aim, double guidance, Tensor u, UnaryOperator<Tensor> offset, boolean last) {
             return Scope.run(() -> Torch.withGradients(() -> {
                 var leaf = u.detach().requireGradient(!last);
-                var unprompted = task.velocity(branch(offset.apply(leaf)), aim.x, aim.step);
+                var memory = new Recomputation();
+                var little = task.recompute() && !last;
+                var unprompted = task.velocity(branch(offset.apply(leaf)), aim.x, aim.step,
+                        little ? Pass.plain().with(memory) : Pass.plain());
                 var value = at(aim, guidance, unprompted);
                 var loss = value.total().item();
                 if (last || value.rho() < options.tolerance) {
@@ -349,7 +354,7 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
                 var total = judged(aim) ? value.total().plus(critic.orElseThrow()
                         .opinion(aim.x.minus(guided(aim, unprompted, guidance).times(aim.step.from().sigma())))
                         .times(options.loss.critic())) : value.total();
-                var gradient = Tensor.gradients(total, List.of(leaf)).getFirst();
+                var gradient = (little ? memory.gradients(total, List.of(leaf)) : Tensor.gradients(total, List.of(leaf))).getFirst();
                 return new Descent.Look(loss, unprompted.detach(), Optional.of(gradient));
             }));
         }

@@ -46,6 +46,8 @@ public final class VideoEditor {
     private static final int MOST_STEPS = 1000;
     private static final int MOST_FRAMES = 1000;
     private static final long EXACT_IN_JSON = 1L << 53;
+    private static final long RECORDED = 30; // numbers a token leaves in a recorded block, in widths
+    private static final long RECORDED_BYTES = 2L << 30;
 
     private final VideoModel model;
 
@@ -188,7 +190,8 @@ public final class VideoEditor {
         listener.on(new Progress.Denoising(0, steps, source));
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
-                branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()), edit.windows(),
+                branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()),
+                recompute(source), edit.windows(),
                 EditMask.everywhere(), Draws.of(recipe.seed()), counter,
                 (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
         var mask = mask(edit, task);
@@ -198,6 +201,13 @@ public final class VideoEditor {
         var edited = edit.request().editor().edit(task.withMask(mask));
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+    }
+
+    /// Whether what gradients need would fill more memory than computing it again is worth.
+    private boolean recompute(Tensor source) {
+        var g = model.geometry();
+        var tokens = source.size(1) / g.patchFrames() * (source.size(3) / g.patch()) * (source.size(4) / g.patch());
+        return RECORDED * tokens * g.width() * g.blocks() * Float.BYTES > RECORDED_BYTES;
     }
 
     private static Branch branch(FlowForm form, NetworkCall network, Tensor features) {
