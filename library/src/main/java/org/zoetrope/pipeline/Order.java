@@ -9,6 +9,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Resize;
 import org.zoetrope.tensor.DType;
@@ -20,10 +21,11 @@ import org.zoetrope.tensor.Tensor;
 /// @param image   the first frame, at the size of the video
 /// @param video   the clip to start from, at the size and length of the video
 /// @param notices what the user should know although it is no reason to refuse
-record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> picture, Optional<Frames> image,
+record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Plan plan, Optional<Frames> picture, Optional<Frames> image,
         Optional<Frames> video,
         List<String> notices) {
     private static final double STRENGTH = 0.8; // the published video-to-video pipeline's
+    private static final double SKIPPED_DEPTH = 0.38; // block 11 of 30, the public code's for CogVideoX-2B
     private static final int MOST_STEPS = 1000;
     private static final double HIGHEST_FPS = 1000;
     private static final int WORDS_NAMED = 40;
@@ -71,11 +73,12 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> pictu
             } else if (!r.negativePrompt().isBlank()) {
                 notices.add("guidance 1 leaves the negative prompt out; raise it for the negative prompt to count");
             }
+            var skip = r.skip().map(this::skip);
             var plan = plan(steps);
             var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH));
             var recipe = new Recipe(Recipe.VERSION, model, r.prompt(), r.negativePrompt(),
                     r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)),
-                    width, height, frames, fps, steps, guidance.toString(), parts.common().samplerName(),
+                    width, height, frames, fps, steps, skip.map(s -> guidance + " + " + s).orElse(guidance.toString()), parts.common().samplerName(),
                     dtype.name().toLowerCase(Locale.ROOT),
                     r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
             if (problems.isEmpty()) {
@@ -87,7 +90,7 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> pictu
             var picture = r.initImage().map(i -> i.slice(0, 1));
             var image = picture.map(i -> fitted("the image", i, width, height));
             var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
-            return new Order(recipe, guidance, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
+            return new Order(recipe, guidance, skip, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
         }
 
         /// Without a wish, a given clip decides: as much of it as the model takes.
@@ -164,6 +167,14 @@ record Order(Recipe recipe, Guidance guidance, Plan plan, Optional<Frames> pictu
                 require(Double.isFinite(scale) && scale >= UNPROMPTED,
                         "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
             }
+        }
+
+        /// The blocks are the model's choice unless the request names some.
+        private SkipGuidance skip(SkipGuidance wanted) {
+            var blocks = parts.geometry().blocks();
+            wanted.blocks().forEach(b -> require(b >= 0 && b < blocks,
+                    "block %d to be skipped; this network has blocks 0 to %d", b, blocks - 1));
+            return wanted.blocks().isEmpty() ? wanted.blocks(List.of((int) Math.round(SKIPPED_DEPTH * (blocks - 1)))) : wanted;
         }
 
         private void checkPrompt(String what, String words, Optional<Tensor> features) {

@@ -2,6 +2,7 @@ package org.zoetrope.pipeline;
 
 import java.util.Optional;
 import org.zoetrope.diffusion.Guidance;
+import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.media.Frames;
 
 /// What somebody would like to see. What is left open is decided by the model; what is asked for is checked by the
@@ -21,46 +22,47 @@ import org.zoetrope.media.Frames;
 /// @param initImage      the first frame, for image-to-video models
 /// @param initVideo      the clip to start from, for video-to-video
 /// @param strength       how much of the initial clip is given up, over 0 (nothing) to 1 (everything)
+/// @param skip           guidance away from the network without some of its blocks
 /// @param strict         refuse what would otherwise be a notice: a prompt longer than the model reads
 public record Request(String prompt, String negativePrompt, Optional<Integer> width, Optional<Integer> height,
         Optional<Integer> frames, Optional<Double> fps, Optional<Integer> steps, Optional<Guidance> guidance,
         Optional<Long> seed, Optional<Frames> initImage, Optional<Frames> initVideo, Optional<Double> strength,
-        boolean strict) {
+        Optional<SkipGuidance> skip, boolean strict) {
     /// A request that leaves everything but the prompt to the model.
     public static Request of(String prompt) {
         return new Request(prompt, "", Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
                 Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
-                Optional.empty(),
+                Optional.empty(), Optional.empty(),
                 false);
     }
 
     public Request negativePrompt(String text) {
         return new Request(prompt, text, width, height, frames, fps, steps, guidance, seed, initImage, initVideo,
                 strength,
-                strict);
+                skip, strict);
     }
 
     public Request size(int wide, int high) {
         return new Request(prompt, negativePrompt, Optional.of(wide), Optional.of(high), frames, fps, steps, guidance,
                 seed,
-                initImage, initVideo, strength, strict);
+                initImage, initVideo, strength, skip, strict);
     }
 
     public Request frames(int count) {
         return new Request(prompt, negativePrompt, width, height, Optional.of(count), fps, steps, guidance, seed,
                 initImage,
-                initVideo, strength, strict);
+                initVideo, strength, skip, strict);
     }
 
     public Request fps(double rate) {
         return new Request(prompt, negativePrompt, width, height, frames, Optional.of(rate), steps, guidance, seed,
-                initImage, initVideo, strength, strict);
+                initImage, initVideo, strength, skip, strict);
     }
 
     public Request steps(int count) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, Optional.of(count), guidance, seed,
                 initImage,
-                initVideo, strength, strict);
+                initVideo, strength, skip, strict);
     }
 
     /// Classifier-free guidance; 1 leaves the negative prompt out and halves the work.
@@ -71,34 +73,40 @@ public record Request(String prompt, String negativePrompt, Optional<Integer> wi
     public Request guidance(Guidance kind) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, Optional.of(kind), seed,
                 initImage,
-                initVideo, strength, strict);
+                initVideo, strength, skip, strict);
     }
 
     public Request seed(long number) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, Optional.of(number),
-                initImage, initVideo, strength, strict);
+                initImage, initVideo, strength, skip, strict);
     }
 
     public Request initImage(Frames picture) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed,
                 Optional.of(picture),
-                initVideo, strength, strict);
+                initVideo, strength, skip, strict);
     }
 
     public Request initVideo(Frames clip) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage,
-                Optional.of(clip), strength, strict);
+                Optional.of(clip), strength, skip, strict);
     }
 
     public Request strength(double share) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage,
                 initVideo,
-                Optional.of(share), strict);
+                Optional.of(share), skip, strict);
     }
 
     public Request strict(boolean refuse) {
         return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage,
                 initVideo,
-                strength, refuse);
+                strength, skip, refuse);
+    }
+
+    /// Guidance away from the network without some of its blocks, beside the other kinds; one more evaluation a step.
+    public Request skip(SkipGuidance away) {
+        return new Request(prompt, negativePrompt, width, height, frames, fps, steps, guidance, seed, initImage, initVideo,
+                strength, away.scale() == 0 ? Optional.empty() : Optional.of(away), strict);
     }
 }

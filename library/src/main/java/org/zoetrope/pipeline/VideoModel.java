@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -15,6 +16,7 @@ import org.zoetrope.diffusion.Denoiser;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Noise;
 import org.zoetrope.diffusion.Sampler;
+import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.diffusion.State;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
@@ -419,17 +421,29 @@ public final class VideoModel implements AutoCloseable {
         var input = start.first().map(f -> Tensor.cat(List.of(x, f), 2)).orElse(x).to(network.dtype());
         var guidance = order.guidance();
         if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
-            return forward(model, input, step, features.cond(), start.picture());
+            var cond = forward(model, input, step, features.cond(), start.picture());
+            return pushed(order, model, features, start, input, step, cond, cond);
         }
         var uncond = features.uncond().get();
         if (inOneBatch(order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), features.cond().shape())) {
             var both = forward(model, Tensor.cat(List.of(input, input), 0), step,
                     Tensor.cat(List.of(uncond, features.cond()), 0),
                     start.picture().map(p -> Tensor.cat(List.of(p, p), 0))).chunk(2, 0);
-            return guidance.combine(both.get(1), both.get(0), step);
+            return pushed(order, model, features, start, input, step, guidance.combine(both.get(1), both.get(0), step), both.get(1));
         }
-        return guidance.combine(Scope.run(() -> forward(model, input, step, features.cond(), start.picture())),
-                Scope.run(() -> forward(model, input, step, uncond, start.picture())), step);
+        var cond = Scope.run(() -> forward(model, input, step, features.cond(), start.picture()));
+        var guided = guidance.combine(cond, Scope.run(() -> forward(model, input, step, uncond, start.picture())), step);
+        return pushed(order, model, features, start, input, step, guided, cond);
+    }
+
+    /// A guided prediction, pushed away from that of the network without some blocks if the order says so.
+    private static Tensor pushed(Order order, Network model, Features features, Start start, Tensor input, Step step, Tensor guided,
+            Tensor cond) {
+        return order.skip().map(skip -> {
+            var words = skip.kind() == SkipGuidance.Kind.PROMPTED ? features.cond() : features.uncond().orElse(features.cond());
+            return skip.combine(guided, cond, Scope.run(() -> forward(model, input, step, words, start.picture(),
+                    Pass.plain().skipping(Set.copyOf(skip.blocks())))));
+        }).orElse(guided);
     }
 
     private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture) {
@@ -551,7 +565,7 @@ public final class VideoModel implements AutoCloseable {
         return new Estimate(list, parts.sequence(words, tokens), activations, peak,
                 textPart.map(_ -> branches * Estimate.encode(textConfig.orElseThrow(), words)).orElse(0.0)
                         + parts.lookFlops(),
-                (double) branches * order.plan().steps().size() * parts.denoiseFlops(words, tokens),
+                (double) (branches + (order.skip().isPresent() ? 1 : 0)) * order.plan().steps().size() * parts.denoiseFlops(words, tokens),
                 parts.decodeFlops(r.width(), r.height(), latentFrames));
     }
 
