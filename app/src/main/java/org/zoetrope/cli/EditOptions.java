@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.zoetrope.edit.Anchor;
+import org.zoetrope.edit.AttentionControl;
 import org.zoetrope.edit.Curriculum;
 import org.zoetrope.edit.Descent;
 import org.zoetrope.edit.Editor;
@@ -165,6 +167,21 @@ final class EditOptions {
             description = "Weight of a critic that learns the clip in the last third of null-text, such as 0.001 "
                     + "(default: 0, none).")
     private Optional<Double> critic;
+    @Option(names = "--keep-maps", paramLabel = "0..1",
+            description = "By inversion: share of the steps in which the video looks around as the source does "
+                    + "(default: 0).")
+    private Optional<Double> keepMaps;
+    @Option(names = "--share-from", paramLabel = "0..1",
+            description = "By inversion: share of the steps after which the video sees the source outside the mask "
+                    + "(default: 0.2 of videodirector-dit, else 1, never).")
+    private Optional<Double> shareFrom;
+    @Option(names = "--keep-words", paramLabel = "0..1",
+            description = "By inversion: share of the steps in which words that both prompts share are found as in the "
+                    + "source (default: 0.8 of videodirector-dit, else 0).")
+    private Optional<Double> keepWords;
+    @Option(names = "--weigh", paramLabel = "WORDS=FACTOR", split = ",",
+            description = "By inversion: how much more words of the target prompt are looked at, such as blue=2.")
+    private Map<String, Double> weights = new LinkedHashMap<>();
     @Option(names = "--skip", paramLabel = "0..1",
             description = "Share of the noisiest steps that methods by inversion leave out (default: 0.02).")
     private Optional<Double> skip;
@@ -236,6 +253,12 @@ final class EditOptions {
             belongs(learned.getValue(), learned.getKey(), chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
                     Method.VIDEODIRECTOR_DIT);
         }
+        for (var seen : Map
+                .of("--keep-maps", keepMaps.isPresent(), "--share-from", shareFrom.isPresent(), "--keep-words",
+                        keepWords.isPresent(), "--weigh", !weights.isEmpty())
+                .entrySet()) {
+            belongs(seen.getValue(), seen.getKey(), chosen, Method.INVERTING.toArray(Method[]::new));
+        }
         belongs(through.isPresent(), "--frames-through", chosen, Method.MULTI_FRAME, Method.VIDEODIRECTOR_DIT);
         belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
         belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
@@ -279,7 +302,12 @@ final class EditOptions {
 
     private InversionEdit inversion(double guidance) {
         var plain = InversionEdit.plain(guidance);
-        return skip.map(plain::skipped).orElse(plain);
+        var begun = skip.map(plain::skipped).orElse(plain);
+        var usual = method.equals(Optional.of(Method.VIDEODIRECTOR_DIT)) ? AttentionControl.defaults()
+                : AttentionControl.none();
+        var control = new AttentionControl(keepMaps.orElse(usual.mapsUntil()), shareFrom.orElse(usual.sharedFrom()),
+                keepWords.orElse(usual.wordsUntil()), weights);
+        return control.equals(AttentionControl.none()) ? begun : begun.control(control);
     }
 
     private NullText nullText() {

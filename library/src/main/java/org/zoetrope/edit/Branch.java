@@ -31,6 +31,13 @@ public interface Branch extends Tensors {
         return new ShiftedBranch(this, shift);
     }
 
+    /// The network for two samples at once: the first under the words of another branch, the second as this one.
+    default Branch behind(Branch other) {
+        Tensor mine = features(), theirs = other.features();
+        var copies = mine.rank() == 4 && theirs.rank() == 3 ? theirs.unsqueeze(1).expand(mine.shape()) : theirs;
+        return with(Tensor.cat(List.of(copies, mine), 0));
+    }
+
     /// What must stay alive while this branch is used, the weights aside.
     @Override
     default List<Tensor> tensors() {

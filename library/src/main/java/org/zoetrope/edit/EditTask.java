@@ -1,9 +1,11 @@
 package org.zoetrope.edit;
 
+import java.util.List;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.diffusion.StepListener;
+import org.zoetrope.nn.AttentionKernel;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.Tensor;
 
@@ -17,6 +19,7 @@ import org.zoetrope.tensor.Tensor;
 /// @param to         the network under the words that describe the edited clip
 /// @param unprompted the network under the negative prompt; the same for both sides
 /// @param tokens     how the network sees latents
+/// @param words      how the words of both prompts belong together
 /// @param recompute  whether gradients are taken in little memory, at the cost of one more evaluation each
 /// @param windows    how a long clip is looked at
 /// @param mask       where the edit may act
@@ -24,27 +27,31 @@ import org.zoetrope.tensor.Tensor;
 /// @param counter    counts every evaluation
 /// @param listener   hears of every step
 public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, TokenGrid tokens,
-        boolean recompute, Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
+        WordMap words, boolean recompute, Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
     /// A task without a mask, in one window, of a network whose tokens are the cells of the latents.
     public static EditTask of(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Draws draws) {
         return new EditTask(source, plan, from, to, unprompted, new TokenGrid(1, 1, 1, (int) source.size(2)),
-                false, Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+                WordMap.none(), false, Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
     }
 
     public EditTask withMask(EditMask where) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, recompute, windows, where, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, windows, where, draws, counter, listener);
     }
 
     public EditTask withWindows(Windows parts) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, recompute, parts, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, parts, mask, draws, counter, listener);
     }
 
     public EditTask withTokens(TokenGrid grid) {
-        return new EditTask(source, plan, from, to, unprompted, grid, recompute, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, grid, words, recompute, windows, mask, draws, counter, listener);
+    }
+
+    public EditTask withWords(WordMap map) {
+        return new EditTask(source, plan, from, to, unprompted, tokens, map, recompute, windows, mask, draws, counter, listener);
     }
 
     public EditTask withRecompute(boolean little) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, little, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, little, windows, mask, draws, counter, listener);
     }
 
     /// Steps of the whole run.
@@ -85,6 +92,15 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
     /// The same with something special about the calls.
     Tensor velocity(Branch branch, Tensor x, Step step, Pass pass) {
         return windows.across(x, (part, _) -> counted(branch, part, step, pass));
+    }
+
+    /// The velocity of one branch whose attention sees that of another at the same time, as the first sample of a batch.
+    ///
+    /// @param reference the other branch
+    /// @param pivot     where the other branch stands, shaped like x
+    /// @param kernel    attention over two samples, the reference first
+    Tensor beside(Branch reference, Tensor pivot, Branch branch, Tensor x, Step step, AttentionKernel kernel) {
+        return counted(branch.behind(reference), Tensor.cat(List.of(pivot, x), 0), step, Pass.plain().with(kernel)).narrow(0, 1, 1);
     }
 
     /// Both velocities under the same noise, where the edit so far is `delta`.

@@ -19,9 +19,11 @@ import org.zoetrope.tensor.Tensors;
 /// @param guidanceScale of sampling; inversion always runs without guidance
 /// @param anchor        what holds sampling to the pivots
 /// @param pull          attraction of the estimate to the clip, split by time; empty for none
+/// @param control       attention to the pivots; empty for none
 /// @param blendFrom     share of the steps after which everything outside the mask is set to the pivot, 0 to 1
 public record InversionEdit(Inversion inversion, double skipped, double guidanceScale, Anchor anchor,
-        Optional<LatentStatistics> pull, double blendFrom) implements Editor {
+        Optional<LatentStatistics> pull, Optional<AttentionControl> control,
+        double blendFrom) implements Editor {
     public InversionEdit {
         require(skipped >= 0 && skipped < 1, "%s of the steps are skipped; give 0 to less than 1", skipped);
         require(blendFrom >= 0 && blendFrom <= 1, "blending from %s; give a share of the steps, 0 to 1", blendFrom);
@@ -29,21 +31,37 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
 
     /// Inversion and plain sampling, known as DDIM inversion.
     public static InversionEdit plain(double guidanceScale) {
-        return new InversionEdit(Inversion.defaults(), 0.02, guidanceScale, new Anchor.None(), Optional.empty(), 0.2);
+        return new InversionEdit(Inversion.defaults(), 0.02, guidanceScale, new Anchor.None(), Optional.empty(),
+                Optional.empty(), 0.2);
     }
 
     /// The same with what holds it to the source.
     public InversionEdit anchor(Anchor other) {
-        return new InversionEdit(inversion, skipped, guidanceScale, other, pull, blendFrom);
+        return new InversionEdit(inversion, skipped, guidanceScale, other, pull, control, blendFrom);
+    }
+
+    /// The same with another way to noise.
+    public InversionEdit inversion(Inversion other) {
+        return new InversionEdit(other, skipped, guidanceScale, anchor, pull, control, blendFrom);
     }
 
     /// The same with another share of steps left out.
     public InversionEdit skipped(double share) {
-        return new InversionEdit(inversion, share, guidanceScale, anchor, pull, blendFrom);
+        return new InversionEdit(inversion, share, guidanceScale, anchor, pull, control, blendFrom);
     }
 
     public InversionEdit pull(LatentStatistics other) {
-        return new InversionEdit(inversion, skipped, guidanceScale, anchor, Optional.of(other), blendFrom);
+        return new InversionEdit(inversion, skipped, guidanceScale, anchor, Optional.of(other), control, blendFrom);
+    }
+
+    /// The same with attention to the pivots.
+    public InversionEdit control(AttentionControl other) {
+        return new InversionEdit(inversion, skipped, guidanceScale, anchor, pull, Optional.of(other), blendFrom);
+    }
+
+    /// The same with another beginning of blending; 1 for none.
+    public InversionEdit blendFrom(double share) {
+        return new InversionEdit(inversion, skipped, guidanceScale, anchor, pull, control, share);
     }
 
     @Override
@@ -73,7 +91,8 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
     private Tensor next(EditTask task, Trajectory pivots, Step step, Anchor.Hold hold, Tensor x) {
         return Scope.run(() -> {
             task.mask().beginStep();
-            var velocity = task.targetVelocity(x, step, guidanceScale, hold.unprompted());
+            var velocity = control.map(c -> c.velocity(task, step, pivots.before(step.index()), x, guidanceScale, hold.unprompted()))
+                    .orElseGet(() -> task.targetVelocity(x, step, guidanceScale, hold.unprompted()));
             var moved = moved(x, velocity, step);
             var held = hold.shift().map(moved::plus).orElse(moved);
             var pulled = pull.map(p -> held.minus(p.gradient(x.minus(velocity.times(step.from().sigma())), task)
@@ -111,6 +130,7 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
     public long evaluations(int steps, int windows) {
         var taken = steps - start(steps);
         return windows * (taken * ((long) inversion.mostEvaluations() + Editor.perPrediction(guidanceScale))
-                + anchor.mostEvaluations(taken, guidanceScale));
+                + anchor.mostEvaluations(taken, guidanceScale)
+                + control.map(c -> c.mostEvaluations(taken, guidanceScale)).orElse(0L));
     }
 }

@@ -45,4 +45,32 @@ record Phrases(String source, String target) {
         }
         return places.stream().mapToInt(Integer::intValue).toArray();
     }
+
+    /// Which token of one prompt each token of another continues: the longest way of matching equal tokens in order (a global
+    /// alignment that gains 1 by a match and loses nothing by a gap, as in Prompt-to-Prompt).
+    ///
+    /// @param source token ids
+    /// @param target token ids
+    /// @return for every token of the target its place in the source, or -1
+    static int[] align(int[] source, int[] target) {
+        var best = new int[source.length + 1][target.length + 1]; // matches of what is left
+        for (var s = source.length - 1; s >= 0; s--) {
+            for (var t = target.length - 1; t >= 0; t--) {
+                best[s][t] = Math.max(Math.max(best[s + 1][t], best[s][t + 1]),
+                        source[s] == target[t] ? 1 + best[s + 1][t + 1] : 0);
+            }
+        }
+        var places = new int[target.length];
+        Arrays.fill(places, -1);
+        for (int s = 0, t = 0; s < source.length && t < target.length;) {
+            if (source[s] == target[t] && best[s][t] == 1 + best[s + 1][t + 1]) {
+                places[t++] = s++;
+            } else if (best[s][t] == best[s + 1][t]) {
+                s++;
+            } else {
+                t++;
+            }
+        }
+        return places;
+    }
 }

@@ -25,6 +25,11 @@ record ShiftedBranch(Branch plain, FrameShift shift) implements Branch {
     }
 
     @Override
+    public Branch behind(Branch other) {
+        return new ShiftedBranch(plain.behind(other), shift.behindNothing());
+    }
+
+    @Override
     public List<Tensor> tensors() {
         var all = new ArrayList<>(plain.tensors());
         all.addAll(shift.tensors());

@@ -191,7 +191,7 @@ public final class VideoEditor {
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
                 branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()),
-                recompute(source), edit.windows(),
+                words(recipe, (int) features.get(1).size(1)), recompute(source), edit.windows(),
                 EditMask.everywhere(), Draws.of(recipe.seed()), counter,
                 (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
         var mask = mask(edit, task);
@@ -201,6 +201,10 @@ public final class VideoEditor {
         var edited = edit.request().editor().edit(task.withMask(mask));
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+    }
+
+    private WordMap words(EditRecipe recipe, int length) {
+        return WordMap.of(model.tokens(recipe.from()), model.tokens(recipe.to()), length, phrase -> columns(phrase, recipe.to()));
     }
 
     /// Whether what gradients need would fill more memory than computing it again is worth.

@@ -52,7 +52,7 @@ class InversionEditTest {
     }
 
     private static InversionEdit editor(Inversion inversion, double guidance, Anchor anchor) {
-        return new InversionEdit(inversion, 0, guidance, anchor, Optional.empty(), 0);
+        return new InversionEdit(inversion, 0, guidance, anchor, Optional.empty(), Optional.empty(), 0);
     }
 
     private static double error(InversionEdit editor, EditTask task) {
@@ -176,7 +176,7 @@ class InversionEditTest {
     private static double lastStep(NullText options) {
         var frames = Nonlinear.of(1, 5, CHANNELS).with(new Rng(8).normal(1, FRAMES, 1, CHANNELS));
         var task = EditTask.of(clip(3), Gaussian.plan(10), frames, frames, Nonlinear.of(1, 99, CHANNELS), Draws.of(7));
-        return error(new InversionEdit(new Inversion.FixedPoint(20, 0), 0.9, 3, options, Optional.empty(), 0), task);
+        return error(new InversionEdit(new Inversion.FixedPoint(20, 0), 0.9, 3, options, Optional.empty(), Optional.empty(), 0), task);
     }
 
     /// V-12: the features met are kept only if they are better.

@@ -49,7 +49,7 @@ class NullTextTest {
     }
 
     private static double error(Anchor anchor, EditTask task) {
-        return Scope.run(() -> new InversionEdit(Inversion.defaults(), 0, GUIDANCE, anchor, Optional.empty(), 0).edit(task)
+        return Scope.run(() -> new InversionEdit(Inversion.defaults(), 0, GUIDANCE, anchor, Optional.empty(), Optional.empty(), 0).edit(task)
                 .minus(task.source()).square().mean().item());
     }
 
@@ -85,7 +85,7 @@ class NullTextTest {
     void costsStayWithinWhatIsAnnounced(Function<NullText, NullText> way) {
         for (var anchor : List.of(way.apply(quick()), way.apply(NullText.defaults().iterations(4)))) {
             var task = task(3);
-            var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, GUIDANCE, anchor, Optional.empty(), 0);
+            var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, GUIDANCE, anchor, Optional.empty(), Optional.empty(), 0);
             editor.edit(task);
             assertThat(task.counter().forwards()).isLessThanOrEqualTo(editor.evaluations(3, 1));
             assertThat(task.counter().backwards()).isPositive().isLessThanOrEqualTo(editor.gradients(3));
