@@ -11,6 +11,8 @@ import java.util.OptionalDouble;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.zoetrope.edit.Anchor;
+import org.zoetrope.edit.AttentionControl;
+import org.zoetrope.edit.DecoupledGuidance;
 import org.zoetrope.edit.EditRequest;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.FlowDirectorV1;
@@ -106,8 +108,12 @@ final class EditExam {
                 new Way("direct", inversion.anchor(new Anchor.ResidualReplay()), velocity),
                 new Way("null-text", inversion.anchor(NullText.defaults()), velocity),
                 new Way("multi-frame", inversion.anchor(eachFrame), velocity),
-                new Way("stdg", inversion.pull(LatentStatistics.published()), velocity),
-                new Way("videodirector-dit", inversion.anchor(eachFrame).pull(LatentStatistics.published()), velocity),
+                new Way("stdg", inversion.anchor(NullText.defaults().iterations(0).rate(1)
+                        .guidance(DecoupledGuidance.published())), velocity),
+                new Way("stdg-latents", inversion.pull(LatentStatistics.published()), velocity),
+                new Way("attention-control", inversion.control(AttentionControl.defaults()), velocity),
+                new Way("videodirector-dit", inversion.anchor(eachFrame.guidance(DecoupledGuidance.published()))
+                        .control(AttentionControl.defaults()), velocity),
                 new Way("default", usual.editor(), usual.mask()));
     }
 

@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import org.zoetrope.edit.Anchor;
 import org.zoetrope.edit.AttentionControl;
 import org.zoetrope.edit.Curriculum;
+import org.zoetrope.edit.DecoupledGuidance;
 import org.zoetrope.edit.Descent;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.FlowDirectorV1;
@@ -110,6 +111,11 @@ final class EditOptions {
         }
     }
 
+    /// What STDG compares, by the names it is typed as.
+    enum Compared {
+        ATTENTION, MOTION, KEYS, LATENTS
+    }
+
     /// A rectangle typed as X,Y,WIDTH,HEIGHT.
     record Box(int left, int top, int width, int height) {
         static final class Converter implements ITypeConverter<Box> {
@@ -130,8 +136,8 @@ final class EditOptions {
     @Option(names = "--method", paramLabel = "NAME", converter = Method.Name.class,
             description = {"Without inversion: random, sdedit, flowedit, flowdirector-v1 or flowdirector.",
                     "By inversion: ddim (and nothing more), direct (residuals replayed), null-text, multi-frame "
-                            + "(null-text for each latent frame), stdg (statistics of latents drawn to the source) or "
-                            + "videodirector-dit (multi-frame and stdg).",
+                            + "(null-text for each latent frame), stdg (motion and appearance drawn to the source) or "
+                            + "videodirector-dit (multi-frame, stdg and attention to the source).",
                     "(default: flowedit)"})
     private Optional<Method> method;
     @Option(names = "--strength", paramLabel = "0..1",
@@ -167,6 +173,10 @@ final class EditOptions {
             description = "Weight of a critic that learns the clip in the last third of null-text, such as 0.001 "
                     + "(default: 0, none).")
     private Optional<Double> critic;
+    @Option(names = "--compare-by", paramLabel = "WHAT",
+            description = "What stdg compares with the source: attention (motion and keys), motion, keys, or latents "
+                    + "(without gradients) (default: attention).")
+    private Optional<Compared> compared;
     @Option(names = "--keep-maps", paramLabel = "0..1",
             description = "By inversion: share of the steps in which the video looks around as the source does "
                     + "(default: 0).")
@@ -253,6 +263,7 @@ final class EditOptions {
             belongs(learned.getValue(), learned.getKey(), chosen, Method.NULL_TEXT, Method.MULTI_FRAME,
                     Method.VIDEODIRECTOR_DIT);
         }
+        belongs(compared.isPresent(), "--compare-by", chosen, Method.STDG, Method.VIDEODIRECTOR_DIT);
         for (var seen : Map
                 .of("--keep-maps", keepMaps.isPresent(), "--share-from", shareFrom.isPresent(), "--keep-words",
                         keepWords.isPresent(), "--weigh", !weights.isEmpty())
@@ -278,9 +289,8 @@ final class EditOptions {
                 case DIRECT -> inversion(target).anchor(new Anchor.ResidualReplay());
                 case NULL_TEXT -> inversion(target).anchor(nullText());
                 case MULTI_FRAME -> inversion(target).anchor(multiFrame());
-                case STDG -> inversion(target).pull(LatentStatistics.published());
-                case VIDEODIRECTOR_DIT -> inversion(target).anchor(multiFrame())
-                        .pull(LatentStatistics.published());
+                case STDG -> drawn(inversion(target), NullText.defaults().iterations(0).rate(1));
+                case VIDEODIRECTOR_DIT -> drawn(inversion(target), multiFrame());
             };
         } catch (ShapeException e) {
             throw new UsageException("%s", String.valueOf(e.getMessage()));
@@ -308,6 +318,18 @@ final class EditOptions {
         var control = new AttentionControl(keepMaps.orElse(usual.mapsUntil()), shareFrom.orElse(usual.sharedFrom()),
                 keepWords.orElse(usual.wordsUntil()), weights);
         return control.equals(AttentionControl.none()) ? begun : begun.control(control);
+    }
+
+    /// With motion and appearance drawn to the source, while null-text runs or alone.
+    private InversionEdit drawn(InversionEdit plain, NullText nullText) {
+        var published = DecoupledGuidance.published();
+        return switch (compared.orElse(Compared.ATTENTION)) {
+            case ATTENTION -> plain.anchor(nullText.guidance(published));
+            case MOTION -> plain.anchor(nullText.guidance(published.motionAlone()));
+            case KEYS -> plain.anchor(nullText.guidance(published.keysAlone()));
+            case LATENTS -> (nullText.iterations() > 0 ? plain.anchor(nullText) : plain)
+                    .pull(LatentStatistics.published());
+        };
     }
 
     private NullText nullText() {

@@ -87,7 +87,9 @@ class EditCommandTest {
     @ParameterizedTest
     @ValueSource(strings = {"random", "sdedit", "flowdirector-v1 --draws 2", "flowdirector --without dag,mad-fc",
             "ddim --skip 0.5", "direct", "null-text --iterations 1", "multi-frame --iterations 1", "stdg",
-            "videodirector-dit --iterations 1"})
+            "videodirector-dit --iterations 1", "stdg --compare-by latents",
+            "ddim --keep-maps 0.5 --share-from 0.2 --keep-words 0.8 --weigh circle=2",
+            "multi-frame --iterations 2 --optimiser lbfgs --curriculum temporal --frames-through bias"})
     void everyMethodIsAtTheDoor(String method) {
         edit(clip, (Object[]) ("--method " + method).split(" ")).succeeds();
         assertThat(VideoReader.read(target).count()).isEqualTo(6);

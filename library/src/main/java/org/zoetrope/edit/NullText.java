@@ -38,8 +38,9 @@ import org.zoetrope.tensor.Torch;
 /// @param loss       what is minimised
 /// @param curriculum in what order
 /// @param tolerance  rho at which a step is good enough
+/// @param guidance   guidance towards the pivots under which the features are optimised; with no iterations, it alone
 public record NullText(Means means, Layout layout, Descent descent, int iterations, OptionalDouble rate, NullLoss loss,
-        Curriculum curriculum, double tolerance) implements Anchor {
+        Curriculum curriculum, double tolerance, Optional<DecoupledGuidance> guidance) implements Anchor {
     private static final double[] RATES = {0.01, 0.03, 0.1, 0.3};
     private static final double JUDGED_FROM = 2 / 3.0; // of the steps, where a critic begins
 
@@ -53,47 +54,53 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
     /// One text for all frames, ten iterations of Adam, a searched rate.
     public static NullText defaults() {
         return new NullText(Means.TEXT, new Layout.Shared(), new Descent.Adam(), 10, OptionalDouble.empty(),
-                NullLoss.defaults(), new Curriculum.Plain(), 1e-3);
+                NullLoss.defaults(), new Curriculum.Plain(), 1e-3,
+                Optional.empty());
     }
 
     /// The same with something else for each frame.
     public NullText layout(Layout other) {
-        return new NullText(means, other, descent, iterations, rate, loss, curriculum, tolerance);
+        return new NullText(means, other, descent, iterations, rate, loss, curriculum, tolerance, guidance);
     }
 
     /// The same through something else.
     public NullText means(Means other) {
-        return new NullText(other, layout, descent, iterations, rate, loss, curriculum, tolerance);
+        return new NullText(other, layout, descent, iterations, rate, loss, curriculum, tolerance, guidance);
     }
 
     /// The same by another optimiser.
     public NullText descent(Descent other) {
-        return new NullText(means, layout, other, iterations, rate, loss, curriculum, tolerance);
+        return new NullText(means, layout, other, iterations, rate, loss, curriculum, tolerance, guidance);
     }
 
     /// The same with other work in each step.
     public NullText iterations(int most) {
-        return new NullText(means, layout, descent, most, rate, loss, curriculum, tolerance);
+        return new NullText(means, layout, descent, most, rate, loss, curriculum, tolerance, guidance);
     }
 
     /// The same with a known learning rate.
     public NullText rate(double known) {
-        return new NullText(means, layout, descent, iterations, OptionalDouble.of(known), loss, curriculum, tolerance);
+        return new NullText(means, layout, descent, iterations, OptionalDouble.of(known), loss, curriculum, tolerance, guidance);
     }
 
     /// The same with another loss.
     public NullText loss(NullLoss other) {
-        return new NullText(means, layout, descent, iterations, rate, other, curriculum, tolerance);
+        return new NullText(means, layout, descent, iterations, rate, other, curriculum, tolerance, guidance);
     }
 
     /// The same in another order.
     public NullText curriculum(Curriculum other) {
-        return new NullText(means, layout, descent, iterations, rate, loss, other, tolerance);
+        return new NullText(means, layout, descent, iterations, rate, loss, other, tolerance, guidance);
     }
 
     /// The same until another rho is reached.
     public NullText tolerance(double rho) {
-        return new NullText(means, layout, descent, iterations, rate, loss, curriculum, rho);
+        return new NullText(means, layout, descent, iterations, rate, loss, curriculum, rho, guidance);
+    }
+
+    /// The same under guidance towards the pivots.
+    public NullText guidance(DecoupledGuidance other) {
+        return new NullText(means, layout, descent, iterations, rate, loss, curriculum, tolerance, Optional.of(other));
     }
 
     /// Through what the unprompted prediction is led. Zero is the negative prompt as it is.
@@ -146,7 +153,7 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
     /// @throws SamplingException without guidance, where the negative prompt has no influence
     @Override
     public List<Hold> along(EditTask task, Trajectory pivots, double guidanceScale) {
-        if (guidanceScale == 1) {
+        if (guidanceScale == 1 && (iterations > 0 || guidance.isEmpty())) {
             throw new SamplingException("null-text has nothing to optimise at guidance 1, which leaves the negative prompt "
                     + "out; invert and sample without it, or give a guidance above 1");
         }
@@ -163,13 +170,15 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
             var chosen = rate;
             for (var i = 0; i < steps.size(); i++) {
                 var step = steps.get(i);
-                var aim = fitter.aim(step, x, pivots.after(step.index()));
+                var shift = fitter.shift(step, x, pivots.before(step.index()), offset);
+                var aim = fitter.aim(step, x, shift.map(pivots.after(step.index())::minus).orElse(pivots.after(step.index())));
                 // The first step that has work tries the rates; later ones keep the best.
                 var fit = fitter.fit(aim, offset, chosen, budgets[i]);
                 chosen = fit.rate;
                 offset = fit.offset;
-                holds.add(new Hold(fitter.branch(offset), Optional.empty()));
-                x = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted, guidanceScale), step);
+                holds.add(new Hold(fitter.branch(offset), shift));
+                var moved = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted, guidanceScale), step);
+                x = shift.map(moved::plus).orElse(moved);
             }
             return holds;
         });
@@ -180,12 +189,17 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         var looks = (long) curriculum.mostStages() + (curriculum.mostStages() > 1 ? 1 : 0);
         var searched = rate.isPresent() ? 0 : (RATES.length - 1) * (mostIterations(steps) + looks);
         var measured = curriculum instanceof Curriculum.Budget ? 2L * steps : 0;
-        return steps * (iterations + looks + 1) + searched + measured;
+        return steps * (iterations + looks + 1) + searched + measured + guided(steps) * 4L;
     }
 
     @Override
     public long mostGradients(int steps) {
-        return (long) steps * iterations + (rate.isPresent() ? 0 : (RATES.length - 1) * mostIterations(steps));
+        return guided(steps) + (long) steps * iterations + (rate.isPresent() ? 0 : (RATES.length - 1) * mostIterations(steps));
+    }
+
+    /// Steps under guidance towards the pivots.
+    private int guided(int steps) {
+        return guidance.map(g -> g.mostSteps(steps)).orElse(0);
     }
 
     /// Of the step that searches for a rate.
@@ -260,6 +274,14 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
                 var aim = aim(step, pivots.before(step.index()), pivots.after(step.index()));
                 return at(aim, scale, task.velocity(task.unprompted(), aim.x, step)).rho();
             })).toList());
+        }
+
+        /// What guidance towards the pivots adds to the state after a step; it is decided before the features are.
+        Optional<Tensor> shift(Step step, Tensor x, Tensor pivot, Tensor offset) {
+            return options.guidance.filter(g -> g.acts(step)).map(g -> Scope.run(() -> {
+                var gap = task.sourceVelocity(x, step, 1).minus(task.velocity(branch(offset), x, step));
+                return g.shift(task, step, x, pivot, gap);
+            }));
         }
 
         Aim aim(Step step, Tensor x, Tensor pivot) {

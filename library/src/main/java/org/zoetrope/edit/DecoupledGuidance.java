@@ -1,0 +1,232 @@
+package org.zoetrope.edit;
+
+import static org.zoetrope.tensor.Axis.axis;
+import static org.zoetrope.tensor.ShapeException.require;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.zoetrope.diffusion.Step;
+import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.Pass;
+import org.zoetrope.nn.Recomputation;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Tensors;
+import org.zoetrope.tensor.Torch;
+
+/// Spatial-temporal decoupled guidance (arXiv 2411.17592, section 3.3) for networks without temporal attention. While the
+/// guided run leaves the pivots, what one block sees at its state is compared with what it sees at the pivot, and the
+/// state is moved down the gradient of the difference:
+///
+/// - motion: how a place of the picture looks at itself in other frames. Of the attention over all tokens, the scores
+///   between tokens of one place are taken and made probabilities over frames; at the frame that the pivot looks at most,
+///   they should be the pivot's. The published features are those of a temporal attention, after arXiv 2406.05338.
+/// - appearance: the mean of the video tokens' keys over the mask, before they are rotated, frame by frame.
+///
+/// Each has a weight where the edit acts and one elsewhere. As published, the estimate of the clean clip is held while the
+/// noise is moved; our own are the features and the strength, which is relative to what guidance does.
+///
+/// @param motionInside      weight of the motion where the edit acts
+/// @param motionOutside     the same elsewhere; without a mask everything is elsewhere
+/// @param appearanceInside  weight of the appearance where the edit acts
+/// @param appearanceOutside the same elsewhere
+/// @param pooled            compare means of keys over the mask; otherwise keys token by token, which also hold the motion
+/// @param depth             of the watched block, 0 the first to 1 the last; later ones are not run
+/// @param strength          size of the move in units of that of guidance; 0 is no guidance of this kind
+/// @param until             share of the steps after which it ends
+public record DecoupledGuidance(double motionInside, double motionOutside, double appearanceInside,
+        double appearanceOutside, boolean pooled, double depth, double strength, double until) {
+    private static final double EPSILON = 1e-5; // of the published mean over a mask
+
+    public DecoupledGuidance {
+        require(motionInside >= 0 && motionOutside >= 0 && appearanceInside >= 0 && appearanceOutside >= 0,
+                "weights of guidance must not be negative");
+        require(depth >= 0 && depth <= 1 && strength >= 0 && until >= 0 && until <= 1,
+                "a depth of %s, a strength of %s, until %s of the steps; give 0 to 1, 0 or more, and 0 to 1", depth, strength,
+                until);
+    }
+
+    /// The published weights: motion everywhere, appearance outside only; the first two fifths of the steps.
+    public static DecoupledGuidance published() {
+        return new DecoupledGuidance(0.5, 0.5, 0, 0.5, true, 0.45, 1, 0.4);
+    }
+
+    /// The same until another share of the steps.
+    public DecoupledGuidance until(double share) {
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, pooled, depth, strength,
+                share);
+    }
+
+    /// The same with another strength.
+    public DecoupledGuidance strength(double times) {
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, pooled, depth, times,
+                until);
+    }
+
+    /// The same with other weights.
+    public DecoupledGuidance weights(double motionIn, double motionOut, double appearanceIn, double appearanceOut) {
+        return new DecoupledGuidance(motionIn, motionOut, appearanceIn, appearanceOut, pooled, depth, strength, until);
+    }
+
+    /// The same without appearance.
+    public DecoupledGuidance motionAlone() {
+        return weights(motionInside, motionOutside, 0, 0);
+    }
+
+    /// The same without motion.
+    public DecoupledGuidance keysAlone() {
+        return weights(0, 0, appearanceInside, appearanceOutside);
+    }
+
+    /// Whether this moves anything at a step.
+    boolean acts(Step step) {
+        return strength > 0 && motionInside + motionOutside + appearanceInside + appearanceOutside > 0
+                && step.index() < until * step.total();
+    }
+
+    /// At how many of the last steps of a run this acts.
+    int mostSteps(int steps) {
+        return strength > 0 ? Math.min(steps, (int) Math.ceil(until * steps)) : 0;
+    }
+
+    /// What is added to the state after a step [1, T, C, H, W].
+    ///
+    /// @param x     the state before the step
+    /// @param pivot where it should be
+    /// @param gap   prompted minus unprompted velocity, whose size is that of guidance
+    Tensor shift(EditTask task, Step step, Tensor x, Tensor pivot, Tensor gap) {
+        return Scope.run(() -> {
+            var gradient = gradient(task, step, x, pivot);
+            var size = rms(gradient);
+            var width = Math.abs(step.to().sigma() - step.from().sigma());
+            return size == 0 ? gradient : gradient.times(-strength * rms(gap) * width / size);
+        });
+    }
+
+    /// The gradient of the weighted difference with respect to the state, under the source prompt: two evaluations up to the
+    /// watched block, and one gradient.
+    Tensor gradient(EditTask task, Step step, Tensor x, Tensor pivot) {
+        require(task.windows().count() == 1, "guidance by what the network sees needs a clip that it takes as a whole; this one "
+                + "is looked at in %d windows", task.windows().count());
+        return Scope.run(() -> {
+            var reference = Torch.withoutGradients(() -> look(task, step, pivot, Pass.plain()));
+            return Torch.withGradients(() -> {
+                var leaf = x.detach().requireGradient(true);
+                var memory = new Recomputation();
+                var seen = look(task, step, leaf, task.recompute() ? Pass.plain().with(memory) : Pass.plain());
+                var loss = loss(reference, seen, mask(task, seen));
+                task.counter().backward(1);
+                return task.recompute() ? memory.gradients(loss, List.of(leaf)).getFirst()
+                        : Tensor.gradients(loss, List.of(leaf)).getFirst();
+            });
+        });
+    }
+
+    /// The weighted difference itself.
+    double difference(EditTask task, Step step, Tensor x, Tensor pivot) {
+        return Scope.run(() -> {
+            var seen = look(task, step, x, Pass.plain());
+            return loss(look(task, step, pivot, Pass.plain()), seen, mask(task, seen)).item();
+        });
+    }
+
+    private Features look(EditTask task, Step step, Tensor x, Pass pass) {
+        var block = (int) Math.round(depth * (task.tokens().blocks() - 1));
+        var seen = new ArrayList<Features>();
+        task.velocity(task.from(), x, step, pass.upTo(block).with(new AttentionTap() {
+            @Override
+            public boolean watches(int index) {
+                return index == block;
+            }
+
+            @Override
+            public void see(int index, Site site) {
+                if (site.kind() != Kind.CROSS) {
+                    var features = Features.of(site, task.tokens().frames(x.size(1)));
+                    features.tensors().forEach(Scope::disown); // the scope of a block ends before the call does
+                    seen.add(features);
+                }
+            }
+        }));
+        try {
+            return seen.getLast().here();
+        } finally {
+            seen.forEach(features -> features.tensors().forEach(Tensor::close));
+        }
+    }
+
+    // ---------------------------------------------------------------- what is compared
+
+    /// What a block sees. Axes: n heads, S places of the picture, T frames of tokens, D width of keys.
+    ///
+    /// @param motion probabilities over frames [n, S, T, T]
+    /// @param keys   [T, S, D]
+    record Features(Tensor motion, Tensor keys) implements Tensors {
+        static Features of(AttentionTap.Site site, int frames) {
+            var count = axis("T", frames);
+            var q = site.videoQueries().select(0, 0).rearrange("n (T S) d -> n S T d", count);
+            var k = site.videoKeys().select(0, 0).rearrange("n (T S) d -> n S T d", count);
+            return new Features(q.matmul(k.transpose(-2, -1)).times(site.scale()).softmax(-1),
+                    site.videoContent().select(0, 0).rearrange("n (T S) d -> T S (n d)", count));
+        }
+
+        /// The same numbers with their history, in the scope that is open.
+        private Features here() {
+            return new Features(motion.reshape(motion.shape()), keys.reshape(keys.shape()));
+        }
+
+        @Override
+        public List<Tensor> tensors() {
+            return List.of(motion, keys);
+        }
+    }
+
+    /// Where the edit acts [T, S].
+    private static Optional<Tensor> mask(EditTask task, Features like) {
+        return task.mask().inside().map(inside -> task.tokens().inside(inside).like(like.keys));
+    }
+
+    /// The weighted sum of the four differences.
+    ///
+    /// @param inside where the edit acts [T, S], 0 or 1; empty for nowhere
+    Tensor loss(Features reference, Features seen, Optional<Tensor> inside) {
+        var none = Tensor.zeros(seen.keys.dtype(), seen.keys.device(), seen.keys.size(0), seen.keys.size(1));
+        var in = inside.orElse(none);
+        var out = in.negate().plus(1);
+        return motion(reference, seen, in).times(motionInside).plus(motion(reference, seen, out).times(motionOutside))
+                .plus(appearance(reference, seen, in).times(appearanceInside))
+                .plus(appearance(reference, seen, out).times(appearanceOutside));
+    }
+
+    /// The squared difference at the frame that the reference looks at most, mean over places and frames of the mask.
+    static Tensor motion(Features reference, Features seen, Tensor mask) {
+        var most = reference.motion.argmax(-1).unsqueeze(-1);                                     // [n, S, T, 1]
+        var change = reference.motion.gather(-1, most).minus(seen.motion.gather(-1, most)).squeeze(-1).square();
+        return change.times(mask.transpose(0, 1)).sum().div(mask.sum().item() * change.size(0) + EPSILON);
+    }
+
+    /// The squared difference of keys: of their means over the mask, frame by frame, or token by token.
+    private Tensor appearance(Features reference, Features seen, Tensor mask) {
+        var weights = mask.unsqueeze(-1);                                                         // [T, S, 1]
+        if (!pooled) {
+            return seen.keys.minus(reference.keys).square().times(weights).sum()
+                    .div(mask.sum().item() * seen.keys.size(2) + EPSILON);
+        }
+        var area = weights.sum(false, 1).plus(EPSILON);                                           // [T, 1]
+        var change = seen.keys.minus(reference.keys).times(weights).sum(false, 1).div(area);      // [T, D]
+        return change.square().mean();
+    }
+
+    /// The share of places and frames that look at themselves most, which says nothing of motion.
+    static double still(Features seen) {
+        var frames = seen.motion.size(2);
+        var own = Tensor.range(frames).to(seen.motion.device());
+        var same = seen.motion.argmax(-1).minus(own).abs().less(0.5);
+        return same.to(seen.motion.dtype()).mean().item();
+    }
+
+    private static double rms(Tensor x) {
+        return Scope.run(() -> Math.sqrt(x.square().mean().item()));
+    }
+}

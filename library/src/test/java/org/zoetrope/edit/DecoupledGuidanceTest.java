@@ -1,0 +1,196 @@
+package org.zoetrope.edit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.zoetrope.edit.DecoupledGuidance.Features;
+import org.zoetrope.edit.RandomDit.Network;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+
+/// What is true of guidance by what a network sees, whatever the network.
+class DecoupledGuidanceTest {
+    private static final int FRAMES = 3;
+
+    private Scope scope;
+
+    @BeforeEach
+    void open() {
+        scope = Scope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+    }
+
+    static Stream<Network> networks() {
+        return Stream.of(RandomDit.joint(3, DType.FLOAT32), RandomDit.cross(3));
+    }
+
+    private static EditTask task(Network network) {
+        var cells = new boolean[16];
+        cells[0] = cells[1] = cells[4] = cells[5] = true; // the first token of each frame
+        return RandomDit.task(network, FRAMES, 4, 5, 5).withTokens(new TokenGrid(2, 1, 3, RandomDit.WIDTH))
+                .withMask(EditMask.fixed(new LatentMask(4, 4, Collections.nCopies(FRAMES, cells)), SoftEdge.hard()));
+    }
+
+    private static Tensor state(long seed) {
+        return new Rng(seed).normal(1, FRAMES, RandomDit.CHANNELS, 4, 4);
+    }
+
+    private static Tensor gradient(DecoupledGuidance guidance, EditTask task, Tensor x, Tensor pivot) {
+        return guidance.gradient(task, task.plan().steps().get(1), x, pivot);
+    }
+
+    /// V-20.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void withoutStrengthNothingIsDone(Network network) {
+        var plain = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, 3, new Anchor.None(), Optional.empty(), Optional.empty(), 0);
+        var still = NullText.defaults().iterations(0).rate(0.1);
+        var wanted = plain.edit(task(network)).toFloats();
+        for (var none : List.of(DecoupledGuidance.published().strength(0), DecoupledGuidance.published().weights(0, 0, 0, 0),
+                DecoupledGuidance.published().until(0))) {
+            var task = task(network);
+            assertThat(plain.anchor(still.guidance(none)).edit(task).toFloats()).isEqualTo(wanted);
+            assertThat(task.counter().backwards()).isZero();
+        }
+    }
+
+    /// V-21.
+    @Test
+    void aSmallStepDownTheGradientLowersTheDifference() {
+        var network = RandomDit.joint(3, DType.FLOAT64);
+        var task = task(network);
+        var x = new Rng(1).normal(DType.FLOAT64, 1, FRAMES, RandomDit.CHANNELS, 4, 4);
+        var pivot = new Rng(2).normal(DType.FLOAT64, 1, FRAMES, RandomDit.CHANNELS, 4, 4);
+        for (var pooled : List.of(true, false)) {
+            var guidance = new DecoupledGuidance(0.5, 0.5, 0.3, 0.5, pooled, 0.5, 1, 1);
+            var gradient = gradient(guidance, task, x, pivot);
+            var step = gradient.times(1e-4 / gradient.abs().max().item());
+            var at = task.plan().steps().get(1);
+            assertThat(guidance.difference(task, at, x.minus(step), pivot)).isLessThan(guidance.difference(task, at, x, pivot));
+        }
+    }
+
+    /// V-22.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void theGradientOfTheSumIsTheSumOfGradients(Network network) {
+        var all = DecoupledGuidance.published().weights(0.5, 0.7, 0.3, 0.9);
+        var task = task(network);
+        var whole = gradient(all, task, state(1), state(2));
+        assertThat(task.counter().forwards()).isEqualTo(2);
+        assertThat(task.counter().backwards()).isEqualTo(1);
+        var sum = gradient(all.weights(0.5, 0, 0, 0), task, state(1), state(2))
+                .plus(gradient(all.weights(0, 0.7, 0, 0), task, state(1), state(2)))
+                .plus(gradient(all.weights(0, 0, 0.3, 0), task, state(1), state(2)))
+                .plus(gradient(all.weights(0, 0, 0, 0.9), task, state(1), state(2)));
+        assertThat(sum.minus(whole).abs().max().item()).isLessThan(1e-6 * Math.max(1, whole.abs().max().item()));
+        assertThat(whole.abs().max().item()).isPositive();
+    }
+
+    @ParameterizedTest
+    @MethodSource("networks")
+    void littleMemoryGivesTheSameGradient(Network network) {
+        var all = DecoupledGuidance.published().weights(0.5, 0.7, 0.3, 0.9);
+        var plain = gradient(all, task(network), state(1), state(2));
+        var little = gradient(all, task(network).withRecompute(true), state(1), state(2));
+        assertThat(little.minus(plain).abs().max().item()).isLessThan(1e-6 * plain.abs().max().item());
+    }
+
+    /// V-23.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void atThePivotThereIsNoGradient(Network network) {
+        var task = task(network);
+        assertThat(gradient(DecoupledGuidance.published(), task, state(1), state(1)).abs().max().item()).isZero();
+        var shift = DecoupledGuidance.published().shift(task, task.plan().steps().get(1), state(1), state(1), state(3));
+        assertThat(shift.abs().max().item()).isZero();
+    }
+
+    /// The strength is in units of what guidance does.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void theSizeOfAShiftIsThatOfGuidance(Network network) {
+        var task = task(network);
+        var step = task.plan().steps().get(1);
+        var gap = state(3);
+        var shift = DecoupledGuidance.published().strength(2).shift(task, step, state(1), state(2), gap);
+        assertThat(Math.sqrt(shift.square().mean().item()))
+                .isCloseTo(2 * 0.25 * Math.sqrt(gap.square().mean().item()), within(1e-5));
+    }
+
+    // ---------------------------------------------------------------- what is compared
+
+    private static Features features(long seed) {
+        return new Features(new Rng(seed).normal(2, 4, FRAMES, FRAMES).softmax(-1), new Rng(seed + 1).normal(FRAMES, 4, 6));
+    }
+
+    /// V-24: what the pivot shows elsewhere is not read.
+    @Test
+    void motionInsideReadsNothingOutside() {
+        var inside = Tensor.of(new float[] {1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0}, FRAMES, 4);
+        Features reference = features(1), seen = features(3), other = features(5);
+        var mask = inside.transpose(0, 1).unsqueeze(0).unsqueeze(-1);                             // [1, S, T, 1]
+        var changed = new Features(mask.times(reference.motion()).plus(mask.negate().plus(1).times(other.motion())), reference.keys());
+        assertThat(DecoupledGuidance.motion(changed, seen, inside).item())
+                .isEqualTo(DecoupledGuidance.motion(reference, seen, inside).item());
+        assertThat(DecoupledGuidance.motion(changed, seen, inside.negate().plus(1)).item())
+                .isNotEqualTo(DecoupledGuidance.motion(reference, seen, inside.negate().plus(1)).item());
+    }
+
+    /// Means do not see where in the mask things are; keys one by one do.
+    @Test
+    void pooledKeysDoNotSeePlaces() {
+        var reference = features(1);
+        var moved = new Features(reference.motion(), reference.keys().flip(1));
+        var pooled = new DecoupledGuidance(0, 0, 0, 1, true, 0.5, 1, 1);
+        var single = new DecoupledGuidance(0, 0, 0, 1, false, 0.5, 1, 1);
+        assertThat(pooled.loss(reference, moved, Optional.empty()).item()).isLessThan(1e-10);
+        assertThat(single.loss(reference, moved, Optional.empty()).item()).isGreaterThan(0.1);
+    }
+
+    /// An empty mask and a full one leave one side without a place; it costs nothing and is no fraction of zero.
+    @Test
+    void emptyAndFullMasksAreFine() {
+        var all = DecoupledGuidance.published().weights(1, 1, 1, 1);
+        var full = all.loss(features(1), features(3), Optional.of(Tensor.ones(FRAMES, 4))).item();
+        var empty = all.loss(features(1), features(3), Optional.of(Tensor.zeros(FRAMES, 4))).item();
+        assertThat(full).isFinite().isPositive();
+        assertThat(empty).isCloseTo(full, within(1e-6));
+    }
+
+    @Test
+    void framesThatLookAtThemselvesAreStill() {
+        var own = new Features(Tensor.of(new float[] {1, 0, 0, 0, 1, 0, 0, 0, 1}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
+        var next = new Features(Tensor.of(new float[] {0, 1, 0, 0, 0, 1, 1, 0, 0}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
+        assertThat(DecoupledGuidance.still(own)).isEqualTo(1);
+        assertThat(DecoupledGuidance.still(next)).isZero();
+    }
+
+    // ---------------------------------------------------------------- in a run
+
+    @ParameterizedTest
+    @MethodSource("networks")
+    void costsStayWithinWhatIsAnnounced(Network network) {
+        var anchor = NullText.defaults().iterations(1).rate(0.1).guidance(DecoupledGuidance.published().until(0.5));
+        var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, 3, anchor, Optional.empty(), Optional.empty(), 0);
+        var task = task(network);
+        editor.edit(task);
+        assertThat(task.counter().forwards()).isLessThanOrEqualTo(editor.evaluations(4, 1));
+        assertThat(task.counter().backwards()).isEqualTo(4 + 2).isLessThanOrEqualTo(editor.gradients(4));
+    }
+}
