@@ -8,25 +8,24 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.function.DoubleFunction;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.zoetrope.edit.Anchor;
-import org.zoetrope.edit.EditRequest;
-import org.zoetrope.edit.EditedLatents;
+import org.zoetrope.edit.DecoupledGuidance;
 import org.zoetrope.edit.EditedVideo;
 import org.zoetrope.edit.Editor;
 import org.zoetrope.edit.InversionEdit;
 import org.zoetrope.edit.LatentStatistics;
-import org.zoetrope.edit.MaskSource;
 import org.zoetrope.edit.NullText;
-import org.zoetrope.edit.Sdedit;
 import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.eval.Flicker;
 import org.zoetrope.eval.Psnr;
 import org.zoetrope.eval.Ssim;
 import org.zoetrope.media.Frames;
 import org.zoetrope.pipeline.CancelledException;
-import org.zoetrope.pipeline.Latents;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.scenes.EditCase;
@@ -35,8 +34,8 @@ import org.zoetrope.scenes.EditKind;
 import org.zoetrope.scenes.PromptCase;
 import org.zoetrope.scenes.Prompts;
 import org.zoetrope.scenes.Split;
-import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Torch;
 
 /// Does null-text inversion bring a clip back on a video transformer whose autoencoder shortens time? Generated clips
 /// are inverted and sampled again under their own captions; what comes back is compared with the clip after encoding
@@ -44,22 +43,33 @@ import org.zoetrope.tensor.Scope;
 final class NullTextStudy {
     /// A method at a guidance scale, over all clips.
     ///
-    /// @param psnr     dB against the clip that went through the codec alone, mean
-    /// @param ssim     against the same, mean
-    /// @param flicker  beyond that of the codec's clip, mean
-    /// @param forwards evaluations of the network, a clip
-    /// @param seconds  a clip
+    /// @param psnr      dB against the clip that went through the codec alone, mean
+    /// @param ssim      against the same, mean
+    /// @param flicker   beyond that of the codec's clip, mean
+    /// @param forwards  evaluations of the network, a clip
+    /// @param gradients through the network at most, a clip
+    /// @param seconds   a clip
+    /// @param late      frames between a change of colour in a clip and that in what came back, mean
     private record Row(String method, double guidance, double psnr, double ssim, double flicker, double forwards,
-            double seconds) {}
+            long gradients, double seconds, double late) {}
 
-    /// What became of a change of colour at a known frame, mean over clips and frames.
-    ///
-    /// @param error frames between the change in the clip and the change in what came back
-    private record Timing(String method, double guidance, double error) {}
+    /// Two methods whose errors are compared.
+    private record Pair(String what, String one, String other) {}
 
-    private static final int FLICKERING = 3;      // frames, at least
-    private static final double FAR = 0.4;       // of the picture's side
-    private static final double NUDGE = 0.5;     // of a latent frame, in units of the latents' spread
+    private static final List<Pair> PAIRS = List.of(new Pair("null-text / ddim", "null-text", "ddim"),
+            new Pair("per frame (J1) / null-text", "null-text per frame (J1)", "null-text"),
+            new Pair("per frame (J2) / null-text", "null-text per frame (J2)", "null-text"),
+            new Pair("per frame (J3) / null-text", "null-text per frame (J3)", "null-text"),
+            new Pair("2 cosines / null-text", "null-text, 2 cosines", "null-text"),
+            new Pair("S1 and K / ddim", "stdg S1 and K", "ddim"), new Pair("S1 / ddim", "stdg S1", "ddim"),
+            new Pair("K / ddim", "stdg K", "ddim"), new Pair("S3 / ddim", "stdg S3", "ddim"),
+            new Pair("null-text with S1 and K / without", "null-text, stdg S1 and K", "null-text"),
+            new Pair("null-text with S3 / without", "null-text, stdg S3", "null-text"));
+
+    private static final List<String> EDITED = List.of("flowedit", "ddim", "direct", "null-text", "multi-frame", "stdg",
+            "attention-control", "videodirector-dit");
+
+    private static final int FLICKERING = 3; // frames, at least
 
     private final VideoModel model;
     private final List<PromptCase> clips;
@@ -68,6 +78,7 @@ final class NullTextStudy {
     private final int steps;
     private final long seed;
     private final Stages stages;
+    private final CodecLimits codec;
     private long done;
     private long all;
 
@@ -80,13 +91,16 @@ final class NullTextStudy {
         this.steps = steps;
         this.seed = seed;
         this.stages = stages;
+        codec = new CodecLimits(model, steps, seed);
     }
 
     /// Null-text has nothing to optimise without guidance.
-    private static Map<String, DoubleFunction<Editor>> methods() {
+    private static Map<String, DoubleFunction<Editor>> methods(double guidance) {
         var methods = new LinkedHashMap<String, DoubleFunction<Editor>>();
         var shared = NullText.defaults();
         var each = shared.layout(new NullText.Layout.PerFrame());
+        var none = shared.iterations(0).rate(1);
+        var whole = DecoupledGuidance.published().until(1); // a reconstruction is led to its end
         methods.put("ddim", InversionEdit::plain);
         methods.put("null-text", w -> InversionEdit.plain(w).anchor(shared));
         methods.put("null-text, 2 cosines", w -> InversionEdit.plain(w).anchor(
@@ -94,115 +108,52 @@ final class NullTextStudy {
         methods.put("null-text per frame (J1)", w -> InversionEdit.plain(w).anchor(each));
         methods.put("null-text per frame (J2)", w -> InversionEdit.plain(w).anchor(each.means(NullText.Means.KEYS)));
         methods.put("null-text per frame (J3)", w -> InversionEdit.plain(w).anchor(each.means(NullText.Means.BIAS)));
-        methods.put("stdg", w -> InversionEdit.plain(w).pull(LatentStatistics.published()));
-        methods.put("null-text and stdg",
+        methods.put("stdg S1 and K", w -> InversionEdit.plain(w).anchor(none.guidance(whole)));
+        methods.put("stdg S1", w -> InversionEdit.plain(w).anchor(none.guidance(whole.motionAlone())));
+        methods.put("stdg K", w -> InversionEdit.plain(w).anchor(none.guidance(whole.keysAlone())));
+        methods.put("stdg S3", w -> InversionEdit.plain(w).pull(LatentStatistics.published()));
+        methods.put("null-text, stdg S1 and K", w -> InversionEdit.plain(w).anchor(shared.guidance(whole)));
+        methods.put("null-text, stdg S3",
                 w -> InversionEdit.plain(w).anchor(shared).pull(LatentStatistics.published()));
         methods.put("residual replay", w -> InversionEdit.plain(w).anchor(new Anchor.ResidualReplay()));
+        if (guidance == 1) {
+            methods.keySet().removeIf(name -> name.startsWith("null-text"));
+        }
         return methods;
     }
 
-    /// Runs everything and writes `report.md` anew after every row.
-    void run(String title, Path out) throws IOException {
-        var text = new StringBuilder(title).append("\n\n").append(codec());
-        var combinations = scales.stream().mapToInt(w -> w == 1 ? 3 : methods().size()).sum();
-        all = (long) combinations * (clips.size() + changes.size());
+    /// Runs everything and writes `report.md` and `report.html` anew after every row.
+    ///
+    /// @param edits how many edits with known answers are made besides; 0 for none
+    void run(String title, String conditions, int edits, Path out) throws IOException {
+        var report = new Report();
+        report.title(title);
+        report.text("%s", conditions);
+        codec.report(clips, report);
+        all = scales.stream().mapToLong(w -> methods(w).size()).sum() * (clips.size() + changes.size());
         stages.count("study", 0, all, "clips");
         var rows = new ArrayList<Row>();
-        var timings = new ArrayList<Timing>();
         for (var w : scales) {
-            for (var method : methods().entrySet()) {
-                if (w == 1 && method.getKey().startsWith("null-text")) {
-                    continue;
-                }
-                var editor = method.getValue().apply(w);
-                rows.add(row(method.getKey(), w, editor));
-                timings.add(new Timing(method.getKey(), w, timing(editor)));
-                Files.writeString(out.resolve("report.md"), text + reconstruction(rows) + timing(timings));
+            for (var method : methods(w).entrySet()) {
+                rows.add(row(method.getKey(), w, method.getValue().apply(w)));
+                // After every row, so that a long study that is stopped leaves what it has.
+                write(measured(report, rows), out);
             }
+        }
+        if (edits > 0) {
+            var edited = measured(report, rows);
+            edited.heading("Edits with known answers");
+            edited.markdown(new EditExam(model, edits, seed, steps, stages).run(EDITED, List.of(), out).markdown());
+            write(edited, out);
         }
     }
 
-    // ---------------------------------------------------------------- the codec alone
-
-    /// What the autoencoder does by itself: its floor, and how far a latent frame reaches in time.
-    private String codec() {
-        var editor = new VideoEditor(model);
-        var psnr = new ArrayList<Double>();
-        var slow = new ArrayList<Double>();
-        var fast = new ArrayList<Double>();
-        var own = new ArrayList<Double>();
-        for (var clip : clips) {
-            var source = source(clip);
-            var kept = Scope.run(() -> {
-                var latents = editor.run(editor.prepare(source, unchanged(clip.caption().text())),
-                        ProgressListener.none());
-                own.add(ownShare(latents));
-                return editor.finish(latents, source, ProgressListener.none()).codec();
-            });
-            psnr.add(Psnr.of(kept, source));
-            (clip.scene().objects().getFirst().track().travel() > FAR ? fast : slow).add(Psnr.of(kept, source));
-        }
-        return String.format(Locale.ROOT,
-                """
-                        ## The codec alone
-
-                        PSNR of encoding and decoding against the clip: %.2f dB (objects that travel far %s, \
-                        others %s). Of the squared change of pixels that a nudge of one latent frame makes, %.1f %% \
-                        falls into the frames it stands for.
-
-                        """,
-                mean(psnr), or(fast), or(slow), 100 * mean(own));
-    }
-
-    private static String or(List<Double> values) {
-        return values.isEmpty() ? "none" : String.format(Locale.ROOT, "%.2f dB", mean(values));
-    }
-
-    private EditRequest unchanged(String caption) {
-        return EditRequest.of(caption, caption).editor(new Sdedit(0, 1)).mask(new MaskSource.Everywhere())
-                .composite(false).steps(steps).seed(seed);
-    }
-
-    /// The share of the change that stays in the own frames of a latent frame, mean over latent frames.
-    private double ownShare(EditedLatents latents) {
-        return Scope.run(() -> {
-            var source = latents.source();
-            var recipe = latents.recipe().decoding();
-            var plain = decoded(new Latents(source, recipe, List.of()));
-            var spread = Math.sqrt(source.square().mean().item());
-            var stride = model.geometry().strideT();
-            var shares = new ArrayList<Double>();
-            for (var f = 0; f < source.size(1); f++) {
-                var nudge = new Rng(seed + f).normal(source.narrow(1, f, 1).shape()).times(NUDGE * spread);
-                var moved = source.copy();
-                moved.narrow(1, f, 1).addInPlace(nudge, 1);
-                var changed = decoded(new Latents(moved, recipe, List.of()));
-                double within = 0, whole = 0;
-                for (var frame = 0; frame < plain.count(); frame++) {
-                    var change = change(plain.images().get(frame), changed.images().get(frame));
-                    whole += change;
-                    within += (frame + stride - 1) / stride == f ? change : 0;
-                }
-                shares.add(within / whole);
-            }
-            return mean(shares);
-        });
-    }
-
-    private Frames decoded(Latents latents) {
-        return model.decode(latents, ProgressListener.none()).frames();
-    }
-
-    private static double change(byte[] a, byte[] b) {
-        return IntStream.range(0, a.length).mapToDouble(i -> (a[i] & 0xff) - (b[i] & 0xff)).map(d -> d * d).sum();
+    private static void write(Report report, Path out) throws IOException {
+        Files.writeString(out.resolve("report.md"), report.markdown());
+        Files.writeString(out.resolve("report.html"), report.html());
     }
 
     // ---------------------------------------------------------------- there and back
-
-    private Frames source(PromptCase clip) {
-        var d = model.defaults();
-        return clip.scene().render(d.frames(), Math.min(d.width(), d.height()), d.fps());
-    }
 
     private Row row(String method, double guidance, Editor editor) {
         var psnr = new ArrayList<Double>();
@@ -211,15 +162,16 @@ final class NullTextStudy {
         var forwards = new ArrayList<Double>();
         var start = System.nanoTime();
         for (var clip : clips) {
-            var source = source(clip);
+            var source = CodecLimits.source(model, clip);
             var back = back(source, clip.caption().text(), editor);
             psnr.add(Psnr.of(back.frames(), back.codec()));
             ssim.add(Ssim.of(back.frames(), back.codec()));
             flicker.add(source.count() < FLICKERING ? 0 : Flicker.of(back.frames()) - Flicker.of(back.codec()));
             forwards.add((double) back.recipe().evaluations());
         }
-        return new Row(method, guidance, mean(psnr), mean(ssim), mean(flicker), mean(forwards),
-                (System.nanoTime() - start) / 1e9 / clips.size());
+        var seconds = (System.nanoTime() - start) / 1e9 / clips.size();
+        return new Row(method, guidance, mean(psnr), mean(ssim), mean(flicker), mean(forwards), editor.gradients(steps),
+                seconds, late(editor));
     }
 
     private EditedVideo back(Frames source, String caption, Editor editor) {
@@ -227,60 +179,98 @@ final class NullTextStudy {
             throw new CancelledException("after %d of %d clips".formatted(done, all));
         }
         var way = new VideoEditor(model);
-        var video = Scope.run(() -> way.finish(way.run(way.prepare(source, unchanged(caption).editor(editor)),
+        var video = Scope.run(() -> way.finish(way.run(way.prepare(source, codec.unchanged(caption).editor(editor)),
                 ProgressListener.none()), source, ProgressListener.none()));
         stages.count("study", ++done, all, "clips");
         return video;
     }
 
-    // ---------------------------------------------------------------- when things change
-
     /// Clips whose object changes its colour in the middle, under the caption of their beginning.
-    private double timing(Editor editor) {
+    private double late(Editor editor) {
         var errors = new ArrayList<Double>();
         for (var i = 0; i < changes.size(); i++) {
             var d = model.defaults();
             var side = Math.min(d.width(), d.height());
             var before = changes.get(i).source().render(d.frames(), side, d.fps());
             var after = changes.get(i).target().render(d.frames(), side, d.fps());
-            // Every place within a group of four frames that share a latent frame has its turn.
+            // Every place within a group of frames that share a latent frame has its turn.
             var at = Math.min(d.frames() - 1, d.frames() / 2 + i % model.geometry().strideT());
             var images = new ArrayList<>(before.images().subList(0, at));
             images.addAll(after.images().subList(at, after.count()));
             var source = new Frames(side, side, d.fps(), images);
             var back = back(source, changes.get(i).from().text(), editor).frames();
             var found = IntStream.range(0, back.count())
-                    .filter(f -> change(back.images().get(f), after.images().get(f)) < change(back.images().get(f),
-                            before.images().get(f)))
+                    .filter(f -> CodecLimits.change(back.images().get(f), after.images().get(f)) < CodecLimits
+                            .change(back.images().get(f), before.images().get(f)))
                     .findFirst().orElse(back.count());
             errors.add((double) Math.abs(found - at));
         }
         return mean(errors);
     }
 
-    // ---------------------------------------------------------------- tables
-
-    private static String reconstruction(List<Row> rows) {
-        var lines = new ArrayList<String>();
-        lines.add("## There and back\n");
-        lines.add("| method | guidance | PSNR, dB | SSIM | flicker added | evaluations | seconds |");
-        lines.add("|---|" + "---:|".repeat(6));
-        rows.forEach(row -> lines.add(String.format(Locale.ROOT, "| %s | %.0f | %.2f | %.4f | %+.3f | %.0f | %.1f |",
-                row.method(), row.guidance(), row.psnr(), row.ssim(), row.flicker(), row.forwards(), row.seconds())));
-        return String.join("\n", lines) + "\n\n";
-    }
-
-    private static String timing(List<Timing> timings) {
-        var lines = new ArrayList<String>();
-        lines.add("## When a colour changes\n");
-        lines.add("| method | guidance | error, frames |");
-        lines.add("|---|---:|---:|");
-        timings.forEach(row -> lines.add(String.format(Locale.ROOT, "| %s | %.0f | %.2f |", row.method(),
-                row.guidance(), row.error())));
-        return String.join("\n", lines) + "\n";
-    }
-
     private static double mean(List<Double> values) {
         return values.stream().mapToDouble(Double::doubleValue).average().orElse(Double.NaN);
+    }
+
+    // ---------------------------------------------------------------- what was measured
+
+    private Report measured(Report start, List<Row> rows) {
+        var report = start.copy();
+        report.heading("There and back");
+        report.table(
+                List.of("method", "guidance", "PSNR, dB", "SSIM", "flicker added", "evaluations", "gradients, at most",
+                        "seconds"),
+                rows.stream().map(row -> Stream.concat(Stream.of(row.method()), Stream.of(
+                        said("%.0f", row.guidance()), said("%.2f", row.psnr()), said("%.4f", row.ssim()),
+                        said("%+.3f", row.flicker()), said("%.0f", row.forwards()), Long.toString(row.gradients()),
+                        said("%.1f", row.seconds()))).toList()).toList());
+        report.lines("What comes back", "guidance", "PSNR, dB", series(rows, Row::psnr));
+        report.lines("Flicker that is added", "guidance", "flicker", series(rows, Row::flicker));
+        report.heading("When a colour changes");
+        report.text("Frames between the change in the clip and the change in what came back. A latent frame stands for "
+                + "%d frames.", model.geometry().strideT());
+        report.table(List.of("method", "guidance", "error, frames"), rows.stream().map(row -> List.of(row.method(),
+                said("%.0f", row.guidance()), said("%.2f", row.late()))).toList());
+        report.lines("When a colour changes", "guidance", "error, frames", series(rows, Row::late));
+        compare(report, rows);
+        return report;
+    }
+
+    private static String said(String format, double value) {
+        return String.format(Locale.ROOT, format, value);
+    }
+
+    private static List<Report.Series> series(List<Row> rows, ToDoubleFunction<Row> value) {
+        return rows.stream().map(Row::method).distinct().map(method -> new Report.Series(method, rows.stream()
+                .filter(row -> row.method().equals(method))
+                .map(row -> new double[] {row.guidance(), value.applyAsDouble(row)}).toList())).toList();
+    }
+
+    /// Squared errors over squared errors, from PSNR.
+    private void compare(Report report, List<Row> rows) {
+        report.heading("What helps");
+        report.text("Squared error of the first over that of the second, from their mean PSNR: below 1 the first is "
+                + "better. Residual replay is the bound of reconstruction; what is gained beyond it can only be gained "
+                + "in edits. All this is measured on %s and says nothing about other models.", model.name());
+        var measured = scales.stream().filter(w -> rows.stream().anyMatch(row -> row.guidance() == w)).toList();
+        var header = Stream.concat(Stream.of("compared"), measured.stream().map(w -> said("guidance %.0f", w)))
+                .toList();
+        report.table(header, PAIRS.stream().map(pair -> Stream.concat(Stream.of(pair.what()), measured.stream()
+                .map(w -> ratio(rows, pair, w))).toList()).toList());
+        report.text("Largest memory of the whole study: %.2f GiB, weights included.",
+                Torch.peakResidentBytes() / (double) (1L << 30));
+    }
+
+    private static String ratio(List<Row> rows, Pair pair, double guidance) {
+        var one = psnr(rows, pair.one(), guidance);
+        var other = psnr(rows, pair.other(), guidance);
+        return one.isPresent() && other.isPresent()
+                ? said("%.3g", Math.pow(10, (other.getAsDouble() - one.getAsDouble()) / 10))
+                : "-";
+    }
+
+    private static OptionalDouble psnr(List<Row> rows, String method, double guidance) {
+        return rows.stream().filter(row -> row.method().equals(method) && row.guidance() == guidance)
+                .mapToDouble(Row::psnr).findFirst();
     }
 }

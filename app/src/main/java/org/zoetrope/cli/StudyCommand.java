@@ -19,7 +19,8 @@ import picocli.CommandLine.ParentCommand;
                 "null-text-dit: does null-text inversion bring a clip back on a video transformer whose autoencoder "
                         + "shortens time? Generated clips are inverted and sampled again under their own captions at "
                         + "several guidance scales; the report has the quality of what comes back, the time at which a "
-                        + "change of colour comes back, the floor of the autoencoder, evaluations and seconds."},
+                        + "change of colour comes back, the floor of the autoencoder and how far its latent frames "
+                        + "reach, evaluations and seconds, as Markdown and as a page with plots."},
         footer = {"", "Examples:", "  zoetrope study null-text-dit",
                 "  zoetrope study null-text-dit --model CogVideoX-2b --clips 2 --guidance 6"})
 final class StudyCommand implements Callable<Integer> {
@@ -38,7 +39,7 @@ final class StudyCommand implements Callable<Integer> {
             description = "A model folder as published, or the name of a bundled one (default: mini).")
     private String model;
     @Option(names = "--out", paramLabel = "DIR", defaultValue = "study",
-            description = "Folder for report.md (default: study).")
+            description = "Folder for report.md and report.html (default: study).")
     private Path out;
     @Option(names = "--clips", paramLabel = "N", defaultValue = "4",
             description = "Clips of each kind (default: 4).")
@@ -48,6 +49,9 @@ final class StudyCommand implements Callable<Integer> {
     private List<Double> guidance;
     @Option(names = "--steps", paramLabel = "N", description = "Steps of a run (default: the model's).")
     private Optional<Integer> steps;
+    @Option(names = "--edits", paramLabel = "N", defaultValue = "0",
+            description = "Also make so many edits with known answers by each method (default: 0).")
+    private int edits;
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "Of the clips (default: 1).")
     private long seed;
     @Mixin private ModelOptions options;
@@ -55,6 +59,9 @@ final class StudyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (edits < 0) {
+            throw new UsageException("%d edits; give 0 or more", edits);
+        }
         if (clips < 1) {
             throw new UsageException("%d clips; give 1 or more", clips);
         }
@@ -65,9 +72,11 @@ final class StudyCommand implements Callable<Integer> {
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
             Files.createDirectories(out);
             int taken = steps.orElse(opened.defaults().steps());
-            var title = String.format(Locale.ROOT, "# %s%n%n%s, %d clips, %d steps, seed %d, %s, zoetrope %s", question,
-                    opened.name(), clips, taken, seed, options.decision(opened), Recipe.VERSION);
-            new NullTextStudy(opened, clips, guidance, taken, seed, stages).run(title, out);
+            var conditions = String.format(Locale.ROOT, "%s, %d clips, %d steps, seed %d, %s, zoetrope %s",
+                    opened.name(),
+                    clips, taken, seed, options.decision(opened), Recipe.VERSION);
+            new NullTextStudy(opened, clips, guidance, taken, seed, stages).run(question.toString(), conditions, edits,
+                    out);
             stages.close();
             zoetrope.terminal().result("%s%nwrote %s", Files.readString(out.resolve("report.md")),
                     out.resolve("report.md"));

@@ -127,7 +127,11 @@ class CommandsTest {
         assertThat(report).contains("# null-text-dit").contains("1 clips, 2 steps, seed 4").contains("The codec alone")
                 .contains("| ddim | 1 |").contains("| null-text per frame (J1) | 3 |")
                 .contains("| residual replay | 3 |")
+                .contains("| stdg S1 and K | 1 |").contains("What helps").contains("| null-text / ddim | - | ")
                 .doesNotContain("| null-text | 1 |").doesNotContain("NaN");
+        assertThat(Files.readString(out.resolve("report.html"))).contains("<h1>null-text-dit</h1>")
+                .contains("<polyline")
+                .contains("<td>residual replay</td>").doesNotContain("NaN").doesNotContain("src=");
         type("study", "null-text-dit", "-m", model, "--guidance", 0.5).fails(2, "guidance scale of 0.5");
         type("study", "perpetual-motion", "-m", model).fails(2, "perpetual-motion");
     }
