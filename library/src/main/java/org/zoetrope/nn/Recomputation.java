@@ -49,7 +49,7 @@ public final class Recomputation {
         return Scope.run(() -> {
             var ends = segments.stream().flatMap(segment -> segment.ends.stream()).toList();
             var first = Tensor.gradients(List.of(loss), List.of(Tensor.ones().like(loss)),
-                    Stream.concat(inputs.stream(), ends.stream()).toList());
+                    Stream.concat(inputs.stream(), ends.stream()).toList(), true);
             var sums = new ArrayList<>(first.subList(0, inputs.size()));
             var outputs = new ArrayList<Tensor>();
             var upstream = new ArrayList<Tensor>();
@@ -67,7 +67,7 @@ public final class Recomputation {
                 }
             }
             if (!outputs.isEmpty()) {
-                var rest = Tensor.gradients(outputs, upstream, inputs);
+                var rest = Tensor.gradients(outputs, upstream, inputs, false);
                 for (var i = 0; i < inputs.size(); i++) {
                     sums.set(i, sums.get(i).plus(rest.get(i)));
                 }
@@ -84,8 +84,9 @@ public final class Recomputation {
         var width = ends.size();
         return Scope.fold(start, backwards(segment.blocks.size()), (gradients, i) -> Torch.withGradients(() -> {
             var in = segment.inputs.get(i).stream().map(t -> t.detach().requireGradient(true)).toList();
-            var out = segment.body.forward(in, segment.pass.at(segment.blocks.get(i)));
-            var found = Tensor.gradients(out, gradients.subList(0, width), Stream.concat(in.stream(), shared.stream()).toList());
+            // The scope inside lets go of what is not needed for the gradient.
+            var out = Scope.run(() -> segment.body.forward(in, segment.pass.at(segment.blocks.get(i))));
+            var found = Tensor.gradients(out, gradients.subList(0, width), Stream.concat(in.stream(), shared.stream()).toList(), false);
             var next = new ArrayList<>(found.subList(0, width));
             for (var s = 0; s < shared.size(); s++) {
                 next.add(gradients.get(width + s).plus(found.get(width + s)));

@@ -1015,14 +1015,15 @@ public final class Tensor {
     }
 
     /// The gradients of several results with respect to some of their inputs, given the gradients of something that follows
-    /// with respect to the results; zeros for an input that they do not depend on. What was recorded stays, so that it may
-    /// be differentiated again.
-    public static List<Tensor> gradients(List<Tensor> results, List<Tensor> upstream, List<Tensor> inputs) {
+    /// with respect to the results; zeros for an input that they do not depend on.
+    ///
+    /// @param keep whether what was recorded stays, so that it may be differentiated again; otherwise it is freed on the way
+    public static List<Tensor> gradients(List<Tensor> results, List<Tensor> upstream, List<Tensor> inputs, boolean keep) {
         try (var outputs = vector(results);
                 var given = vector(upstream);
                 var wanted = vector(inputs);
-                var keep = new BoolOptional(true);
-                var found = torch.grad(outputs, wanted, given, keep, false, true)) {
+                var kept = new BoolOptional(keep);
+                var found = torch.grad(outputs, wanted, given, kept, false, true)) {
             var gradients = new ArrayList<Tensor>(inputs.size());
             for (var i = 0; i < inputs.size(); i++) {
                 var gradient = new org.bytedeco.pytorch.Tensor(found.get(i));
