@@ -22,25 +22,36 @@ public record RotaryEmbedding(Tensor cos, Tensor sin) {
     public static RotaryEmbedding grid(int[] share, double[] frames, double[] rows, double[] columns) {
         var width = share[0] + share[1] + share[2];
         var tokens = Math.multiplyExact(Math.multiplyExact(frames.length, rows.length), columns.length);
+        float[][][] ofFrames = axis(share[0], frames), ofRows = axis(share[1], rows), ofColumns = axis(share[2], columns);
         var cos = new float[Math.multiplyExact(tokens, width)];
         var sin = new float[cos.length];
         var at = 0;
-        for (var frame : frames) {
-            for (var row : rows) {
-                for (var column : columns) {
-                    var coordinates = new double[] {frame, row, column};
-                    for (var axis = 0; axis < 3; axis++) {
-                        for (var i = 0; i < share[axis]; i += 2) {
-                            var phase = coordinates[axis] * Math.pow(THETA, -(double) i / share[axis]);
-                            cos[at] = cos[at + 1] = (float) Math.cos(phase);
-                            sin[at] = sin[at + 1] = (float) Math.sin(phase);
-                            at += 2;
-                        }
+        for (var frame : ofFrames) {
+            for (var row : ofRows) {
+                for (var column : ofColumns) {
+                    for (var part : List.of(frame, row, column)) {
+                        System.arraycopy(part[0], 0, cos, at, part[0].length);
+                        System.arraycopy(part[1], 0, sin, at, part[1].length);
+                        at += part[0].length;
                     }
                 }
             }
         }
         return new RotaryEmbedding(Tensor.of(cos, tokens, width), Tensor.of(sin, tokens, width));
+    }
+
+    /// Cosines and sines of one axis for each coordinate on it; tokens share coordinates, and cosines take longer than
+    /// copies.
+    private static float[][][] axis(int width, double[] coordinates) {
+        var table = new float[coordinates.length][2][width];
+        for (var c = 0; c < coordinates.length; c++) {
+            for (var i = 0; i < width; i += 2) {
+                var phase = coordinates[c] * Math.pow(THETA, -(double) i / width);
+                table[c][0][i] = table[c][0][i + 1] = (float) Math.cos(phase);
+                table[c][1][i] = table[c][1][i + 1] = (float) Math.sin(phase);
+            }
+        }
+        return table;
     }
 
     public RotaryEmbedding to(Device device) {
@@ -52,10 +63,10 @@ public record RotaryEmbedding(Tensor cos, Tensor sin) {
     /// @param x [B, heads, tokens, D]
     /// @return shaped and typed like x
     public Tensor rotate(Tensor x) {
-        var wide = x.to(DType.FLOAT32);
-        var shape = wide.shape();
-        var pairs = wide.reshape(shape[0], shape[1], shape[2], shape[3] / 2, 2);
-        var turned = Tensor.stack(List.of(pairs.select(-1, 1).negate(), pairs.select(-1, 0)), -1).reshape(shape);
-        return wide.times(cos).plus(turned.times(sin)).to(x.dtype());
+        return x.to(DType.FLOAT32).turnPairs(firstOfPairs(cos), firstOfPairs(sin)).to(x.dtype());
+    }
+
+    private static Tensor firstOfPairs(Tensor table) {
+        return table.slice(1, 0, table.size(1), 2);
     }
 }

@@ -15,14 +15,16 @@ public final class SinCosPositions {
     public static Tensor spaceTime(int width, long frames, long rows, long columns, double spaceScale, double timeScale) {
         var time = width / 4;
         var space = 3 * width / 8;
+        float[][] ofFrames = axis(time, frames, timeScale), ofRows = axis(space, rows, spaceScale),
+                ofColumns = axis(space, columns, spaceScale);
         var values = new float[Math.toIntExact(frames * rows * columns * width)];
         var at = 0;
-        for (var f = 0; f < frames; f++) {
-            for (var r = 0; r < rows; r++) {
-                for (var c = 0; c < columns; c++) {
-                    write(values, at, time, f / timeScale);
-                    write(values, at + time, space, c / spaceScale);
-                    write(values, at + time + space, space, r / spaceScale);
+        for (var frame : ofFrames) {
+            for (var row : ofRows) {
+                for (var column : ofColumns) {
+                    System.arraycopy(frame, 0, values, at, time);
+                    System.arraycopy(column, 0, values, at + time, space);
+                    System.arraycopy(row, 0, values, at + time + space, space);
                     at += width;
                 }
             }
@@ -30,12 +32,17 @@ public final class SinCosPositions {
         return Tensor.of(values, frames * rows * columns, width);
     }
 
-    private static void write(float[] values, int at, int width, double position) {
+    /// The share of one axis for each position on it; tokens share positions, and sines take longer than copies.
+    private static float[][] axis(int width, long count, double scale) {
         var half = width / 2;
-        for (var i = 0; i < half; i++) {
-            var phase = position * Math.pow(10000, -(double) i / half);
-            values[at + i] = (float) Math.sin(phase);
-            values[at + half + i] = (float) Math.cos(phase);
+        var table = new float[Math.toIntExact(count)][width];
+        for (var position = 0; position < count; position++) {
+            for (var i = 0; i < half; i++) {
+                var phase = position / scale * Math.pow(10000, -(double) i / half);
+                table[position][i] = (float) Math.sin(phase);
+                table[position][half + i] = (float) Math.cos(phase);
+            }
         }
+        return table;
     }
 }

@@ -144,6 +144,22 @@ class TensorTest {
     }
 
     @Test
+    void pairsAreTurnedAsTheirDefinitionSays() {
+        var rng = new Rng(8);
+        var x = rng.normal(2, 3, 4, 6).requireGradient(true);
+        var angle = rng.normal(4, 3);
+        var turned = x.turnPairs(angle.cos(), angle.sin());
+        Tensor a = x.slice(3, 0, 6, 2), b = x.slice(3, 1, 6, 2);
+        var plain = Tensor.stack(List.of(a.times(angle.cos()).minus(b.times(angle.sin())), a.times(angle.sin()).plus(b.times(angle.cos()))), -1)
+                .reshape(2, 3, 4, 6);
+        assertThat(turned.minus(plain).abs().max().item()).isLessThan(1e-6);
+        // Turning back is the transposed map, so it is the gradient.
+        var weights = rng.normal(2, 3, 4, 6);
+        turned.backward(weights);
+        assertThat(x.gradient().minus(weights.turnPairs(angle.cos(), angle.sin().negate())).abs().max().item()).isLessThan(1e-6);
+    }
+
+    @Test
     void gradientsFollowTheChainRule() {
         var x = Tensor.of(new float[] {1, 2, 3}, 3).requireGradient(true);
         x.square().sum().backward();

@@ -296,9 +296,14 @@ public final class CogVideoXTransformer {
 
         Modulated forward(Streams x, Tensor condSilu) {
             var m = linear.forward(condSilu).unsqueeze(1).chunk(6, -1);                           // six of [B, 1, D]
-            var video = norm.forward(x.video).times(m.get(1).plus(1)).plus(m.get(0));
-            var words = norm.forward(x.words).times(m.get(4).plus(1)).plus(m.get(3));
+            var video = modulated(x.video, m.get(0), m.get(1));
+            var words = modulated(x.words, m.get(3), m.get(4));
             return new Modulated(new Streams(words, video, x.copies), m.get(5), m.get(2));
+        }
+
+        private Tensor modulated(Tensor x, Tensor shift, Tensor scale) {
+            return LayerNorm.folds(x, scale) ? norm.folded(x, shift, scale)
+                    : norm.forward(x).times(scale.plus(1)).plus(shift);
         }
     }
 
