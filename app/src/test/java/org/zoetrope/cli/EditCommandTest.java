@@ -104,6 +104,9 @@ class EditCommandTest {
         edit(clip, "--method", "ddim", "--iterations", 3).fails(2, "--iterations belongs to null-text");
         edit(clip, "--method", "stdg", "--source-guidance", 3).fails(2, "--source-guidance belongs to flowedit");
         edit(clip, "--method", "ddim", "--skip", 1).fails(2, "give 0 to less than 1");
+        edit(clip, "--method", "ddim", "--weigh", "elephant=2").fails(2, "a weight for \"elephant\"");
+        edit(clip, "--method", "ddim", "--weigh", "square=0").fails(2, "a weight of 0.0 for \"square\"");
+        edit(clip, "--method", "stdg", "--optimiser", "lbfgs").fails(2, "--optimiser belongs to null-text");
     }
 
     @Test

@@ -108,7 +108,7 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
     /// watched block, and one gradient.
     Tensor gradient(EditTask task, Step step, Tensor x, Tensor pivot) {
         require(task.windows().count() == 1, "guidance by what the network sees needs a clip that it takes as a whole; this one "
-                + "is looked at in %d windows", task.windows().count());
+                + "is looked at in %d windows: compare latents instead, or cut the clip", task.windows().count());
         return Scope.run(() -> {
             var reference = Torch.withoutGradients(() -> look(task, step, pivot, Pass.plain()));
             return Torch.withGradients(() -> {

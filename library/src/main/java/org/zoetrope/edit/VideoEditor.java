@@ -46,7 +46,7 @@ public final class VideoEditor {
     private static final int MOST_STEPS = 1000;
     private static final int MOST_FRAMES = 1000;
     private static final long EXACT_IN_JSON = 1L << 53;
-    private static final long RECORDED = 30; // numbers a token leaves in a recorded block, in widths
+    private static final long RECORDED = 22; // widths of a token in a recorded block, as measured on CogVideoX-2B's
     private static final long RECORDED_BYTES = 2L << 30;
 
     private final VideoModel model;
@@ -114,6 +114,12 @@ public final class VideoEditor {
         if (source.count() > MOST_FRAMES) {
             problems.add("%d frames; an edit takes at most %d: cut the video into parts".formatted(source.count(),
                     MOST_FRAMES));
+        }
+        if (problems.isEmpty() && request.editor() instanceof InversionEdit edit) {
+            edit.control().stream().flatMap(control -> control.weights().keySet().stream())
+                    .filter(word -> columns(word, request.to()).length == 0).sorted()
+                    .forEach(word -> problems.add("a weight for \"%s\", which the target prompt does not say; weigh words of \"%s\""
+                            .formatted(word, request.to())));
         }
         if (request.mask() instanceof MaskSource.Drawn(var pixels, _)) {
             problems.addAll(pixels.misfits(source));
