@@ -1,7 +1,6 @@
 package org.zoetrope.scenes;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -12,10 +11,11 @@ import java.util.stream.Stream;
 
 /// Says what happens in a scene, in a small vocabulary.
 ///
-/// Colour, shape and motion are always named; size and background in half of the captions, and what is not named is
+/// Colour, shape and motion are always named; size in half of the captions and background in three quarters, and what is not named is
 /// random in the clip. The plainest sentence ("a red circle moves right") is the most frequent one.
 public final class Captions {
-    private static final double NAMES_DETAIL = 0.5;
+    private static final double NAMES_SIZE = 0.5;
+    private static final double NAMES_BACKGROUND = 0.75;
     private static final double PLAIN = 0.35;
 
     /// How a motion is said, as a statement ("moves left") and as a continuing act ("moving left").
@@ -53,17 +53,14 @@ public final class Captions {
 
     private Captions() {}
 
-    /// A caption of the scene: drawn are its details, the order of its objects, and its wording.
+    /// A caption of the scene: drawn are its details and its wording; objects are named in reading order.
     public static Caption draw(Scene scene, SplitMix64 random) {
-        var namesSize = random.chance(NAMES_DETAIL);
-        var namesBackground = random.chance(NAMES_DETAIL);
+        var namesSize = random.chance(NAMES_SIZE);
+        var namesBackground = random.chance(NAMES_BACKGROUND);
         var objects = new ArrayList<Promise.Item>();
         for (var object : scene.objects()) {
             objects.add(new Promise.Item(object.colour(), object.shape(), object.motion(),
                     namesSize ? object.size() : Optional.empty()));
-        }
-        if (random.chance(0.5)) {
-            Collections.reverse(objects);
         }
         var promise = new Promise(objects, namesBackground ? Optional.of(scene.background()) : Optional.empty());
         return new Caption(word(promise, random), promise);

@@ -26,7 +26,8 @@ public record Scene(Background background, List<SceneObject> objects) {
         return draw(random, split, random.chance(TWO_OBJECTS) ? 2 : 1);
     }
 
-    /// A scene with one or two objects, each of a combination of the split. Two objects differ in colour.
+    /// A scene with one or two objects, each of a combination of the split. Two objects differ in colour and stand in
+    /// reading order: the second lies further right or further down, half way through the clip.
     public static Scene draw(SplitMix64 random, Split split, int objects) {
         if (objects < 1 || objects > 2) {
             throw new IllegalArgumentException("a scene has 1 or 2 objects, not " + objects);
@@ -34,15 +35,15 @@ public record Scene(Background background, List<SceneObject> objects) {
         var combinations = Combination.of(split);
         var background = random.pick(List.of(Background.values()));
         if (objects == 1) {
-            return new Scene(background, List.of(drawObject(random.pick(combinations), random)));
+            return new Scene(background, List.of(drawObject(random.pick(combinations), false, random)));
         }
         // Wide motions rarely miss each other: trying each pair often keeps them from dying out beside a second object.
         while (true) {
             var first = random.pick(combinations);
             var second = random.pick(combinations);
             for (var i = 0; i < TRIES && first.colour() != second.colour(); i++) {
-                var pair = List.of(drawObject(first, random), drawObject(second, random));
-                if (pair.getFirst().staysClearOf(pair.getLast())) {
+                var pair = List.of(drawObject(first, true, random), drawObject(second, true, random));
+                if (pair.getFirst().staysClearOf(pair.getLast()) && pair.getFirst().comesBefore(pair.getLast())) {
                     return new Scene(background, pair);
                 }
             }
@@ -88,8 +89,8 @@ public record Scene(Background background, List<SceneObject> objects) {
         return new Frames(size, size, fps, images);
     }
 
-    private static SceneObject drawObject(Combination c, SplitMix64 random) {
-        return new SceneObject(c.colour(), c.shape(), Track.draw(c.motion(), c.shape(), random));
+    private static SceneObject drawObject(Combination c, boolean anywhere, SplitMix64 random) {
+        return new SceneObject(c.colour(), c.shape(), Track.draw(c.motion(), c.shape(), anywhere, random));
     }
 
     private static void paint(byte[] image, int size, SceneObject object, Track.Pose pose) {

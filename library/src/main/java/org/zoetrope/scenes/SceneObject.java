@@ -28,4 +28,11 @@ public record SceneObject(Colour colour, Shape shape, Track track) {
         }
         return true;
     }
+
+    /// Whether one reads this one first: it lies further left or up than the other, half way through the clip.
+    boolean comesBefore(SceneObject other) {
+        var here = track.at(0.5);
+        var there = other.track.at(0.5);
+        return here.x() + here.y() < there.x() + there.y();
+    }
 }

@@ -36,10 +36,10 @@ class CaptionsTest {
     }
 
     @Test
-    void sizeAndBackgroundAreNamedInHalfOfTheCaptions() {
+    void sizeIsNamedInHalfAndBackgroundInThreeQuartersOfTheCaptions() {
         var tests = Prompts.draw(6, 4000, Split.TRAIN, 1);
         var background = tests.stream().filter(t -> t.caption().promise().background().isPresent()).count();
-        assertEquals(0.5, background / 4000.0, 0.04); // five standard errors
+        assertEquals(0.75, background / 4000.0, 0.04); // five standard errors
         var keeping = tests.stream().filter(t -> t.scene().objects().getFirst().motion().keepsSize()).toList();
         var size = keeping.stream().filter(t -> t.caption().promise().objects().getFirst().size().isPresent()).count();
         assertEquals(0.5, size / (double) keeping.size(), 0.04);
