@@ -18,14 +18,13 @@ import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
 /// A CogVideoX for clips of 17 x 64 x 64: latents of 5 x 16 x 16 with 16 channels (10 numbers become one), joined in
-/// patches of 4 x 4, so that a clip is 80 tokens; rotary positions; zero terminal SNR.
+/// patches of 2 x 2, so that a clip is 320 tokens of 64 numbers; zero terminal SNR.
 ///
-/// A token holds 256 numbers, as many as the transformer is wide. So the transformer predicts the clean ones, which lie
-/// close together; noise has no structure and would fill its width (arXiv 2511.13720).
-///
-/// What words decide is decided early: an object of 60 cells x 16 channels is plain to see in latents that are a tenth
-/// signal. So the schedule's SNR is divided by 16 (`snr_shift_scale`; CogVideoX-2B, whose latents repeat less, has 3):
-/// with the unshifted one the words matter at the last tenth of the timesteps only, and are hardly learned.
+/// What words decide is decided early, from nearly pure noise, and three choices make room for it there. Patches are a
+/// quarter as large as the transformer is wide; noise in patches of 4 x 4 would fill all of its width. Positions are
+/// sine-cosine, as in 2B: rotary ones say how far tokens are apart, and in pure noise nothing says where they are. And the
+/// schedule's SNR is divided by 4 (`snr_shift_scale`; 2B has 3), since an object of 60 cells x 16 channels is plain to see in
+/// latents that are a tenth signal. The clean latents are predicted, which lie close together (arXiv 2511.13720).
 ///
 /// @param vaeChannels of the autoencoder's three levels, multiples of 4
 /// @param heads       attention heads of 64 channels
@@ -33,7 +32,7 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
     private static final int CHANNELS = 16;
     private static final double BETA_START = 0.00085;
     private static final double BETA_END = 0.012;
-    private static final double SNR_SHIFT = 16;
+    private static final double SNR_SHIFT = 4;
 
     /// The size of `models/mini`.
     public static CogVideoXMini bundled() {
@@ -54,7 +53,7 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
 
     private CogVideoXTransformer.Config transformer() {
         return new CogVideoXTransformer.Config(heads, 64, CHANNELS, CHANNELS, true, 0, 128, Optional.empty(), textWidth, layers, 0, true,
-                16, 16, Scene.FRAMES, 4, Optional.empty(), 4, TEXT_LENGTH, "gelu-approximate", "silu", true, 1e-5, 1.875, 1.0, true, false, true);
+                16, 16, Scene.FRAMES, 2, Optional.empty(), 4, TEXT_LENGTH, "gelu-approximate", "silu", true, 1e-5, 1.0, 1.0, false, false, true);
     }
 
     @Override

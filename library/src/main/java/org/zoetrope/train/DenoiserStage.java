@@ -30,7 +30,10 @@ import org.zoetrope.weights.WeightsException;
 /// @param batch    clips per part of a step
 /// @param parts    parts per step
 /// @param dropText probability of training on the empty prompt
-public record DenoiserStage(Architecture architecture, T5Encoder.Config text, LatentScale scale, int batch, int parts, double dropText, long seed) {
+/// @param pictures steps at the beginning that see the first latent frame alone, which a causal autoencoder makes of a picture:
+///                 what words look like is learned at a fraction of the cost (arXiv 2408.06072, section 3.3)
+public record DenoiserStage(Architecture architecture, T5Encoder.Config text, LatentScale scale, int batch, int parts, double dropText, int pictures,
+        long seed) {
     /// The branches of the weights tree, which are also the names of the component folders.
     public static final String TRANSFORMER = "transformer";
     public static final String TEXT = "text_encoder";
@@ -44,19 +47,25 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
 
     /// Trains, or continues, and returns the run with its averages, which belong to the scope open now.
     ///
-    /// @param start tensors to begin with instead of fresh ones, by name; empty for a beginning from scratch
-    /// @throws WeightsException if a parameter is missing from a start that is not empty
+    /// @param start tensors to begin with instead of fresh ones, by name; a network of which none is given begins from scratch
+    /// @throws WeightsException if a parameter is missing of a network of which others are given
     public TrainingRun train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
             TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
         var networks = Networks.of(this, fresh);
-        if (!start.isEmpty()) {
-            fresh.tree().forEach((name, parameter) -> parameter.set(Optional.ofNullable(start.get(name))
-                    .orElseThrow(() -> new WeightsException("no tensor \"" + name + "\" to continue from; start from a model of the same recipe"))));
-        }
+        fresh.tree().forEach((name, parameter) -> {
+            if (start.keySet().stream().anyMatch(other -> branchOf(other).equals(branchOf(name)))) {
+                parameter.set(Optional.ofNullable(start.get(name))
+                        .orElseThrow(() -> new WeightsException("no tensor \"" + name + "\" to continue from; start from a model of the same recipe")));
+            }
+        });
         var run = new TrainingRun(checkpoint, fresh.tree(), options.parts(parts));
         run.run((step, part) -> loss(networks, clips, tokenizer, step, part), listener);
         return run;
+    }
+
+    private static String branchOf(String name) {
+        return name.substring(0, name.indexOf('.'));
     }
 
     /// The averages of a branch under the names of its own folder.
@@ -77,7 +86,7 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         var prompts = new ArrayList<TokenizedPrompt>();
         for (var i = 0; i < batch; i++) {
             var example = clips.get(random.below(clips.size()));
-            samples.add(example.latents());
+            samples.add(step < pictures ? example.latents().narrow(1, 0, 1) : example.latents());
             prompts.add(tokenizer.fit(random.chance(dropText) ? "" : Captions.draw(example.scene(), random).text(), Architecture.TEXT_LENGTH));
         }
         var moments = List.of(architecture.noising().draw(rng, batch, part, parts));

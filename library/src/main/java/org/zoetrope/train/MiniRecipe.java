@@ -18,48 +18,52 @@ import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
 
-/// The recipe of a bundled model: an autoencoder, then latents of generated clips, then transformer and text encoder
-/// together, then the decoder alone for sharper shapes; written as a folder in the published layout.
+/// The recipe of a bundled model: an autoencoder, then latents of generated clips, then the text encoder alone, then transformer
+/// and text encoder together, then the decoder alone for sharper shapes; written as a folder in the published layout.
 ///
 /// Every stage keeps its own checkpoint in the run's folder; calling [#run] again continues where the last call stopped.
 ///
+/// @param pictures steps of the denoiser that see single frames alone, see [DenoiserStage]
 /// @param clips training clips whose latents are kept
 /// @param batch clips per part of a step of the denoiser
 /// @param parts parts of a step of the denoiser
 /// @param start a folder that this recipe wrote, to train on
-public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, int batch, int parts, TrainingRun.Options denoiserOptions,
-        TrainingRun.Options decoderOptions, Optional<Path> start, long seed) {
+public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, TrainingRun.Options textOptions, int batch, int parts, int pictures,
+        TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, Optional<Path> start, long seed) {
     private static final double DROP_TEXT = 0.1;
+    private static final int CAPTIONS = 32;
 
     /// The recipe that made the bundled weights of `models/mini`.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
-        return of(CogVideoXMini.bundled(), 4, 7000, workers);
+        return of(CogVideoXMini.bundled(), 4, 2500, 8000, workers);
     }
 
     /// A Wan2.1 on the same clips.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
-        return of(WanMini.bundled(), 2, 8000, workers);
+        return of(WanMini.bundled(), 4, 2500, 8000, workers);
     }
 
-    private static MiniRecipe of(Architecture architecture, int parts, int denoiserSteps, int workers) {
+    private static MiniRecipe of(Architecture architecture, int parts, int pictures, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
-                12_000, 8, parts, TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250),
+                12_000, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 8, parts, pictures,
+                TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250),
                 TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.
     public static MiniRecipe rehearsal(Architecture architecture) {
-        return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4, 2, 1,
+        return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4,
+                TrainingRun.Options.of(3, 2e-3), 2, 1, 2,
                 TrainingRun.Options.of(4, 1e-3).saveEvery(2), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {
         var o = denoiserOptions;
-        return new MiniRecipe(vae, vaeOptions, clips, batch, parts,
+        return new MiniRecipe(vae, vaeOptions, clips, textOptions, batch, parts, pictures,
                 new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 2, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam()),
                 decoderOptions, start, seed);
     }
@@ -69,12 +73,12 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     ///
     /// @param model a folder that this recipe wrote
     public MiniRecipe from(Path model) {
-        return new MiniRecipe(vae, vaeOptions, clips, batch, parts, denoiserOptions, decoderOptions, Optional.of(model), seed);
+        return new MiniRecipe(vae, vaeOptions, clips, textOptions, batch, parts, pictures, denoiserOptions, decoderOptions, Optional.of(model), seed);
     }
 
     /// Hears of the stages in turn.
     public interface Listener {
-        /// A training step of the stage `vae`, `denoiser` or `decoder`.
+        /// A training step of the stage `vae`, `text`, `denoiser` or `decoder`.
         void onStep(String stage, TrainingRun.Progress progress);
 
         /// Clips encoded so far.
@@ -96,13 +100,20 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 var autoencoder = Weights.load(pixels, architecture::autoencoder);
                 var latents = LatentSet.prepare(folder, autoencoder, seed, clips, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
                 var scale = start.map(architecture::scale).orElseGet(() -> architecture.scale(latents));
-                var stage = new DenoiserStage(architecture, architecture.text(vocabulary), scale, batch, parts, DROP_TEXT, seed);
+                var stage = new DenoiserStage(architecture, architecture.text(vocabulary), scale, batch, parts, DROP_TEXT, start.isPresent() ? 0 : pictures, seed);
+                var tokenizer = Tokenizers.read(folder.resolve("tokenizer"));
                 var beginning = new LinkedHashMap<String, Tensor>();
                 start.ifPresent(model -> {
                     beginning.putAll(stored(model.resolve("transformer"), DenoiserStage.TRANSFORMER + "."));
                     beginning.putAll(stored(model.resolve("text_encoder"), DenoiserStage.TEXT + "."));
                 });
-                var run = stage.train(folder.resolve("denoiser.safetensors"), beginning, latents, Tokenizers.read(folder.resolve("tokenizer")), denoiserOptions,
+                if (start.isEmpty()) {
+                    var words = new TextStage(architecture.text(vocabulary), CAPTIONS, seed).train(folder.resolve("text.safetensors"), tokenizer,
+                            textOptions, p -> listener.onStep("text", p));
+                    losses.put("text", words.losses());
+                    beginning.putAll(words.tensors());
+                }
+                var run = stage.train(folder.resolve("denoiser.safetensors"), beginning, latents, tokenizer, denoiserOptions,
                         p -> listener.onStep("denoiser", p));
                 losses.put("denoiser", run.losses());
                 var sharper = vae.refineDecoder(folder.resolve("decoder.safetensors"), pixels, decoderOptions, p -> listener.onStep("decoder", p));

@@ -18,7 +18,7 @@ import org.zoetrope.weights.Weights;
 
 /// A Wan2.1 for clips of 17 x 64 x 64: latents of 5 x 16 x 16 with 16 channels, joined in patches of 2 x 2, so that a clip
 /// is 320 tokens of 64 numbers; rectified flow with logit-normal times. A velocity is mostly noise, which has no structure:
-/// tokens are kept well below the network's width (see [CogVideoXMini] for the other way).
+/// tokens are kept well below the network's width.
 ///
 /// @param vaeWidth channels of the autoencoder's first level; the others have four times as many
 /// @param heads    attention heads of 64 channels

@@ -45,7 +45,7 @@ class MiniRecipeTest {
     void aRehearsalWritesAFolderThatLoadsStrictlyAndRuns(@TempDir Path folder) {
         var quiet = new Quiet();
         var model = MiniRecipe.rehearsal(TINY).run(folder, quiet);
-        assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4", "decoder1", "decoder2", "decoder3");
+        assertThat(quiet.stages).containsExactly("vae1", "vae2", "vae3", "vae4", "latents", "text1", "text2", "text3", "denoiser1", "denoiser2", "denoiser3", "denoiser4", "decoder1", "decoder2", "decoder3");
         assertThat(folder.resolve("losses.png")).isNotEmptyFile();
         try (var _ = Scope.open()) {
             var options = LoadOptions.to(DType.FLOAT32, Device.CPU);
