@@ -31,7 +31,7 @@ import org.zoetrope.weights.WeightsException;
 /// @param parts    parts per step
 /// @param dropText probability of training on the empty prompt
 /// @param pictures steps at the beginning that see the first latent frame alone, which a causal autoencoder makes of a picture:
-///                 what words look like is learned at a fraction of the cost (arXiv 2408.06072, section 3.3)
+///                 what words look like is learned at a fraction of the cost (as arXiv 2408.06072, section 3, trains on pictures too)
 public record DenoiserStage(Architecture architecture, T5Encoder.Config text, LatentScale scale, int batch, int parts, double dropText, int pictures,
         long seed) {
     /// The branches of the weights tree, which are also the names of the component folders.

@@ -32,14 +32,14 @@ class LayerNormTest {
         });
     }
 
-    /// A batch has a condition for each sample, and training wants the gradient of each part.
+    /// A batch has a condition for each sample, and float64 is meant to be computed as such.
     @Test
-    void aBatchAndATrainingStepAreNotFolded() {
+    void aBatchAndDoublePrecisionAreNotFolded() {
         Scope.run(() -> {
-            Tensor one = Tensor.zeros(1, 4, 8), scale = Tensor.zeros(1, 1, 8);
-            assertThat(LayerNorm.folds(one, scale)).isTrue();
-            assertThat(LayerNorm.folds(Tensor.zeros(2, 4, 8), scale)).isFalse();
-            assertThat(LayerNorm.folds(one, Tensor.zeros(1, 1, 8).requireGradient(true))).isFalse();
+            var one = Tensor.zeros(1, 4, 8);
+            assertThat(LayerNorm.folds(one)).isTrue();
+            assertThat(LayerNorm.folds(Tensor.zeros(2, 4, 8))).isFalse();
+            assertThat(LayerNorm.folds(one.to(DType.FLOAT64))).isFalse();
         });
     }
 }

@@ -302,7 +302,7 @@ public final class CogVideoXTransformer {
         }
 
         private Tensor modulated(Tensor x, Tensor shift, Tensor scale) {
-            return LayerNorm.folds(x, scale) ? norm.folded(x, shift, scale)
+            return LayerNorm.folds(x) ? norm.folded(x, shift, scale)
                     : norm.forward(x).times(scale.plus(1)).plus(shift);
         }
     }

@@ -219,7 +219,7 @@ public final class WanTransformer {
 
     /// norm(x) (1 + scale) + shift in float32, then back in the type of x.
     private static Tensor modulated(Tensor x, Tensor shift, Tensor scale, double eps) {
-        return LayerNorm.folds(x, scale) ? new LayerNorm(null, null, eps).folded(x, shift, scale)
+        return LayerNorm.folds(x) ? new LayerNorm(null, null, eps).folded(x, shift, scale)
                 : x.to(DType.FLOAT32).layerNorm(eps).times(scale.plus(1)).plus(shift).to(x.dtype());
     }
 
