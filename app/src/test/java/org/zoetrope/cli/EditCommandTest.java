@@ -88,7 +88,7 @@ class EditCommandTest {
     @ValueSource(strings = {"random", "sdedit", "flowdirector-v1 --draws 2", "flowdirector --without dag,mad-fc",
             "ddim --skip 0.5", "direct", "null-text --iterations 1", "multi-frame --iterations 1", "stdg",
             "videodirector-dit --iterations 1", "stdg --compare-by latents",
-            "ddim --keep-maps 0.5 --share-from 0.2 --keep-words 0.8 --weigh circle=2",
+            "ddim --keep-maps 0.5 --share-from 0.2 --keep-words 0.8 --weigh square=2",
             "multi-frame --iterations 2 --optimiser lbfgs --curriculum temporal --frames-through bias"})
     void everyMethodIsAtTheDoor(String method) {
         edit(clip, (Object[]) ("--method " + method).split(" ")).succeeds();
@@ -277,7 +277,7 @@ class EditCommandTest {
             "--mask-from attention --box 0,0,8,8 | leave it out",
             "--edge -1                     | an edge of -1.0",
             "--steps 0                     | 1 to 1000",
-            "--size 33x32                  | multiples of 16",
+            "--size 33x32                  | multiples of 8",
             "--quality 0                   | quality",
     })
     void mistakesAreNamedBeforeTheRun(String options, String words) throws IOException {
