@@ -2,11 +2,13 @@ package org.zoetrope.train;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.stream.Collectors;
 import org.zoetrope.diffusion.Level;
 import org.zoetrope.diffusion.Mix;
 import org.zoetrope.models.text.T5Encoder;
@@ -48,20 +50,34 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
     /// Trains, or continues, and returns the run with its averages, which belong to the scope open now.
     ///
     /// @param start tensors to begin with instead of fresh ones, by name; a network of which none is given begins from scratch
-    /// @throws WeightsException if a parameter is missing of a network of which others are given
+    /// @throws WeightsException if a parameter of such a network is missing or has another shape
     public TrainingRun train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
             TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
         var networks = Networks.of(this, fresh);
-        fresh.tree().forEach((name, parameter) -> {
-            if (start.keySet().stream().anyMatch(other -> branchOf(other).equals(branchOf(name)))) {
-                parameter.set(Optional.ofNullable(start.get(name))
-                        .orElseThrow(() -> new WeightsException("no tensor \"" + name + "\" to continue from; start from a model of the same recipe")));
-            }
-        });
+        begin(fresh.tree(), start);
         var run = new TrainingRun(checkpoint, fresh.tree(), options.parts(parts));
         run.run((step, part) -> loss(networks, clips, tokenizer, step, part), listener);
         return run;
+    }
+
+    // All that does not fit is told before anything is replaced: copying would stretch a tensor of another shape, or fail late.
+    private static void begin(Map<String, Tensor> parameters, Map<String, Tensor> start) {
+        var given = start.keySet().stream().map(DenoiserStage::branchOf).collect(Collectors.toSet());
+        var wanted = parameters.entrySet().stream().filter(e -> given.contains(branchOf(e.getKey()))).toList();
+        var problems = new ArrayList<String>();
+        for (var parameter : wanted) {
+            var shape = Arrays.toString(parameter.getValue().shape());
+            var found = Optional.ofNullable(start.get(parameter.getKey())).map(tensor -> Arrays.toString(tensor.shape())).orElse("none");
+            if (!found.equals(shape)) {
+                problems.add("\n- \"%s\" should be %s, found %s".formatted(parameter.getKey(), shape, found));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new WeightsException("%d tensors to continue from do not fit; start from a model of the same recipe%s%s".formatted(problems.size(),
+                    String.join("", problems.subList(0, Math.min(5, problems.size()))), problems.size() > 5 ? "\n- ..." : ""));
+        }
+        wanted.forEach(e -> Optional.ofNullable(start.get(e.getKey())).ifPresent(tensor -> e.getValue().set(tensor)));
     }
 
     private static String branchOf(String name) {

@@ -1,6 +1,7 @@
 package org.zoetrope.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,9 +24,10 @@ import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.Weights;
+import org.zoetrope.weights.WeightsException;
 
 class MiniRecipeTest {
-    private static final Architecture TINY = CogVideoXMini.tiny();
+    private static final CogVideoXMini TINY = CogVideoXMini.tiny();
 
     private static final class Quiet implements MiniRecipe.Listener {
         final ArrayList<String> stages = new ArrayList<>();
@@ -105,5 +107,17 @@ class MiniRecipeTest {
             });
         }
         assertThat(next.resolve("vae/config.json")).hasSameTextualContentAs(model.resolve("vae/config.json"));
+    }
+
+    /// The transformer of another size is refused by name and shape instead of being stretched or failing inside libtorch.
+    @Test
+    void aModelOfAnotherSizeIsNotTrainedOn(@TempDir Path folder) {
+        var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("one"), new Quiet());
+        var deeper = MiniRecipe.rehearsal(new CogVideoXMini(TINY.vaeChannels(), 1, 2, 32, 1)).from(model);
+        assertThatThrownBy(() -> deeper.run(folder.resolve("other"), new Quiet())).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("do not fit").hasMessageContaining("transformer_blocks.1").hasMessageContaining("found none");
+        var wider = MiniRecipe.rehearsal(new CogVideoXMini(TINY.vaeChannels(), 2, 1, 32, 1)).from(model);
+        assertThatThrownBy(() -> wider.run(folder.resolve("third"), new Quiet())).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("should be [128, 16, 2, 2], found [64, 16, 2, 2]");
     }
 }
