@@ -96,7 +96,7 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
 
     @Override
     public Noising noising() {
-        return new Noising.Discrete(NoiseSchedule.of(new Betas.ScaledLinear(BETA_START, BETA_END)).shiftSnr(SNR_SHIFT).zeroTerminalSnr());
+        return new Noising.Discrete(NoiseSchedule.of(new Betas.ScaledLinear(BETA_START, BETA_END)).shiftSnr(SNR_SHIFT).zeroTerminalSnr(), 2);
     }
 
     @Override

@@ -18,13 +18,17 @@ public sealed interface Noising {
 
     /// A discrete schedule, its timesteps stratified over the whole step: sample i of part p looks at interval
     /// `p + i * parts` of `batch * parts` equal ones (arXiv 2408.06072, section 3.4).
-    record Discrete(NoiseSchedule schedule) implements Noising {
+    ///
+    /// @param lean 1 looks at all timesteps alike; more looks at noisy ones more often: fraction f of the schedule becomes
+    ///             `1 - (1 - f)^lean`, which with 2 puts 45 of 100 samples into the noisiest fifth
+    record Discrete(NoiseSchedule schedule, double lean) implements Noising {
         @Override
         public Moment[] draw(Rng rng, int batch, int part, int parts) {
             var times = new TimeSampler.Uniform().draw(rng, batch);
             var moments = new Moment[batch];
             for (var i = 0; i < batch; i++) {
-                var t = (int) ((part + (double) i * parts + times[i]) / (batch * parts) * schedule.trainSteps());
+                var fraction = (part + (double) i * parts + times[i]) / (batch * parts);
+                var t = (int) ((1 - Math.pow(1 - fraction, lean)) * schedule.trainSteps());
                 moments[i] = new Moment(schedule.level(t), t);
             }
             return moments;

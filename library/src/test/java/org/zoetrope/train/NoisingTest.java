@@ -26,14 +26,14 @@ class NoisingTest {
     @Test
     void everyStepCoversTheTimesEvenly() {
         var schedule = NoiseSchedule.of(new Betas.ScaledLinear(0.00085, 0.012)).zeroTerminalSnr();
-        assertThat(intervals(new Noising.Discrete(schedule))).hasSize(20);
+        assertThat(intervals(new Noising.Discrete(schedule, 1))).hasSize(20);
         assertThat(intervals(new Noising.Flow(new TimeSampler.Stratified(), 1))).hasSize(20);
     }
 
     @Test
     void aDiscreteMomentIsALevelOfTheSchedule() {
         var schedule = NoiseSchedule.of(new Betas.ScaledLinear(0.00085, 0.012)).zeroTerminalSnr();
-        for (var moment : new Noising.Discrete(schedule).draw(new Rng(1), 16, 0, 1)) {
+        for (var moment : new Noising.Discrete(schedule, 1).draw(new Rng(1), 16, 0, 1)) {
             assertThat(moment.level()).isEqualTo(schedule.level((int) moment.timestep()));
         }
     }
