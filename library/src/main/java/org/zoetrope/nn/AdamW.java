@@ -10,7 +10,7 @@ import org.zoetrope.tensor.Tensor;
 
 /// Adam with decoupled weight decay (arXiv 1711.05101, algorithm 2). Its two moments are ordinary tensors under the
 /// parameters' names, so a checkpoint can hold them.
-public final class AdamW {
+public final class AdamW implements Optimizer {
     /// @param beta1   decay of the mean of gradients
     /// @param beta2   decay of the mean of squared gradients
     /// @param epsilon added to the root of the second moment
@@ -47,7 +47,7 @@ public final class AdamW {
         slots.keySet().forEach(name -> step(name, step, learningRate, next.next()));
     }
 
-    /// Moves one parameter; threads may move different ones at the same time.
+    @Override
     public void step(String name, int step, double learningRate, Tensor gradient) {
         var slot = Objects.requireNonNull(slots.get(name), name);
         Scope.run(() -> {
@@ -62,7 +62,8 @@ public final class AdamW {
         });
     }
 
-    /// Both moments by name, for a checkpoint.
+    /// Both moments by name.
+    @Override
     public Map<String, Tensor> state() {
         var state = new LinkedHashMap<String, Tensor>();
         slots.forEach((name, slot) -> {

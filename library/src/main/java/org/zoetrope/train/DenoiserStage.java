@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.zoetrope.diffusion.Level;
 import org.zoetrope.diffusion.Mix;
@@ -39,6 +40,8 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
     /// The branches of the weights tree, which are also the names of the component folders.
     public static final String TRANSFORMER = "transformer";
     public static final String TEXT = "text_encoder";
+
+    private static final Pattern INSIDE = Pattern.compile("blocks\\.\\d+\\.(attn\\d|ff|ffn)\\.");
 
     /// Both networks over one weights tree.
     private record Networks(Architecture.Denoiser denoiser, T5Encoder text) {
@@ -82,6 +85,11 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
 
     private static String branchOf(String name) {
         return name.substring(0, name.indexOf('.'));
+    }
+
+    /// Whether a parameter belongs to the attention or a feed-forward of the transformer's blocks: matrices for [org.zoetrope.nn.Muon].
+    static boolean insideTransformer(String name) {
+        return name.startsWith(TRANSFORMER + ".") && INSIDE.matcher(name).find();
     }
 
     /// The averages of a branch under the names of its own folder.

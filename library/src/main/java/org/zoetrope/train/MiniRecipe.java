@@ -50,7 +50,7 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     private static MiniRecipe of(Architecture architecture, int parts, int pictures, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
                 12_000, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 8, parts, pictures,
-                TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250),
+                TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250).muon(DenoiserStage::insideTransformer),
                 TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
@@ -58,13 +58,14 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     public static MiniRecipe rehearsal(Architecture architecture) {
         return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4,
                 TrainingRun.Options.of(3, 2e-3), 2, 1, 2,
-                TrainingRun.Options.of(4, 1e-3).saveEvery(2), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
+                TrainingRun.Options.of(4, 1e-3).saveEvery(2).muon(DenoiserStage::insideTransformer), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {
         var o = denoiserOptions;
         return new MiniRecipe(vae, vaeOptions, clips, textOptions, batch, parts, pictures,
-                new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 2, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam()),
+                new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 2, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam(),
+                        o.muon()),
                 decoderOptions, start, seed);
     }
 

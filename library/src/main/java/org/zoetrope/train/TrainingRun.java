@@ -14,8 +14,11 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.zoetrope.nn.AdamW;
+import org.zoetrope.nn.Muon;
+import org.zoetrope.nn.Optimizer;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -39,30 +42,37 @@ public final class TrainingRun {
     ///                     are several times faster than the whole batch at once
     /// @param workers      threads that work on parts at the same time, each on one core; the result does not depend on it
     /// @param saveEvery    steps between checkpoints
+    /// @param adam         of the parameters that [AdamW] moves
+    /// @param muon         names of the parameters that [Muon] moves instead, where they are matrices
     public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int parts, int workers, int saveEvery,
-            AdamW.Options adam) {
+            AdamW.Options adam, Predicate<String> muon) {
         public static Options of(int steps, double learningRate) {
-            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 1, 1, 200, AdamW.Options.defaults());
+            return new Options(steps, learningRate, Math.min(200, steps / 10 + 1), steps / 4, 0.999, 1.0, 1, 1, 200, AdamW.Options.defaults(),
+                    _ -> false);
         }
 
         public Options saveEvery(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, workers, count, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, workers, count, adam, muon);
         }
 
         public Options parts(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, workers, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, count, workers, saveEvery, adam, muon);
         }
 
         public Options workers(int count) {
-            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, count, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, count, saveEvery, adam, muon);
         }
 
         public Options cooldown(int count) {
-            return new Options(steps, learningRate, warmup, count, average, clip, parts, workers, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, count, average, clip, parts, workers, saveEvery, adam, muon);
         }
 
         public Options average(double decay) {
-            return new Options(steps, learningRate, warmup, cooldown, decay, clip, parts, workers, saveEvery, adam);
+            return new Options(steps, learningRate, warmup, cooldown, decay, clip, parts, workers, saveEvery, adam, muon);
+        }
+
+        public Options muon(Predicate<String> names) {
+            return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, workers, saveEvery, adam, names);
         }
 
         /// The rate of step k, counted from 0: up, level, down.
@@ -101,6 +111,7 @@ public final class TrainingRun {
     private final SequencedMap<String, Tensor> parameters;
     private final Options options;
     private final AdamW adam;
+    private final Muon muon;
     private final SequencedMap<String, Tensor> averages = new LinkedHashMap<>();
     private final List<Double> losses = new ArrayList<>();
 
@@ -110,7 +121,11 @@ public final class TrainingRun {
         this.checkpoint = checkpoint;
         this.parameters = parameters;
         this.options = options;
-        this.adam = new AdamW(parameters, options.adam);
+        var matrices = new LinkedHashMap<String, Tensor>();
+        var others = new LinkedHashMap<String, Tensor>();
+        parameters.forEach((name, p) -> (p.rank() == 2 && options.muon.test(name) ? matrices : others).put(name, p));
+        this.adam = new AdamW(others, options.adam);
+        this.muon = new Muon(matrices, options.adam.decay());
         parameters.forEach((name, p) -> averages.put(name, p.copy()));
         parameters.values().forEach(p -> p.requireGradient(true));
         if (Files.exists(checkpoint)) {
@@ -179,12 +194,16 @@ public final class TrainingRun {
         var decay = Math.min(options.average, (1.0 + index) / (10.0 + index));
         everyParameter(workers, (i, name) -> {
             var gradient = results.getFirst().gradients.get(i);
-            adam.step(name, index + 1, options.rate(index), gradient.timesInPlace(factor));
+            optimizer(name).step(name, index + 1, options.rate(index), gradient.timesInPlace(factor));
             gradient.close();
             Objects.requireNonNull(averages.get(name)).lerpInPlace(Objects.requireNonNull(parameters.get(name)).detach(), 1 - decay);
         });
         losses.add(total / options.parts);
         return new Progress(step(), options.steps, total / options.parts, norm, options.rate(index));
+    }
+
+    private Optimizer optimizer(String name) {
+        return muon.moves(name) ? muon : adam;
     }
 
     /// Adds the gradients of later parts to the first part's, in their order, whichever finished first: sums of floats
@@ -242,6 +261,7 @@ public final class TrainingRun {
             parameters.forEach((name, p) -> all.put("parameter." + name, p.detach()));
             averages.forEach((name, a) -> all.put("average." + name, a));
             adam.state().forEach((name, t) -> all.put("adam." + name, t));
+            muon.state().forEach((name, t) -> all.put("muon." + name, t));
             all.put("losses", Tensor.of(losses.stream().mapToDouble(Double::doubleValue).toArray(), losses.size()));
             SafetensorsWriter.write(checkpoint, all, Map.of("format", "zoetrope-training-run"));
         });
@@ -253,6 +273,7 @@ public final class TrainingRun {
             parameters.forEach((name, p) -> p.detach().set(find(stored, "parameter." + name)));
             averages.forEach((name, a) -> a.set(find(stored, "average." + name)));
             adam.state().forEach((name, t) -> t.set(find(stored, "adam." + name)));
+            muon.state().forEach((name, t) -> t.set(find(stored, "muon." + name)));
             for (var loss : find(stored, "losses").to(DType.FLOAT64).toDoubles()) {
                 losses.add(loss);
             }

@@ -47,6 +47,20 @@ class TrainingRunTest {
     }
 
     @Test
+    void muonMovesTheMatricesItIsGivenAndContinuesWhereItStopped(@TempDir Path folder) {
+        var options = OPTIONS.muon(name -> name.startsWith("first."));
+        var whole = train(folder.resolve("whole"), options, _ -> {});
+        assertThat(whole.getLast()).isLessThan(0.5 * whole.getFirst()).isNotEqualTo(train(folder.resolve("adam"), OPTIONS, _ -> {}).getLast());
+        var half = folder.resolve("half");
+        assertThatThrownBy(() -> train(half, options, progress -> {
+            if (progress.step() == 33) {
+                throw new IllegalStateException("stop");
+            }
+        })).hasMessage("stop");
+        assertThat(train(half, options, _ -> {})).isEqualTo(whole);
+    }
+
+    @Test
     void theNumberOfWorkersDoesNotChangeTheResult(@TempDir Path folder) {
         assertThat(train(folder.resolve("two"), OPTIONS.workers(2), _ -> {})).isEqualTo(train(folder.resolve("one"), OPTIONS, _ -> {}));
     }
