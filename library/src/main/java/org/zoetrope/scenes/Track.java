@@ -16,7 +16,7 @@ public record Track(Motion motion, double x, double y, double travel, double pha
     public static final int HOPS = 2;
 
     private static final double MARGIN = 0.02;
-    private static final double NEAR = 0.08;
+    private static final double NEAR = 0.03;
 
     /// Place and radius at one moment.
     ///
@@ -48,7 +48,7 @@ public record Track(Motion motion, double x, double y, double travel, double pha
     ///
     /// Words do not say where an object is, so a clip whose object may be anywhere teaches its words slowly: of a picture that
     /// is all noise, the best guess is the mean over all places, in which an object of a sixteenth of the picture is nearly
-    /// invisible. So an object that is alone moves through the middle, give or take five pixels of a small picture, and its
+    /// invisible. So an object that is alone moves through the middle, give or take two pixels of a small picture, and its
     /// cycle starts where the eye expects it: a bounce on its floor, a circle at its top.
     ///
     /// @param anywhere whether the object goes wherever it fits instead, which two objects need to miss each other

@@ -55,7 +55,7 @@ class SceneTest {
     }
 
     /// Of the clips of seeds 0 to 7; a change means that every published number about trained models is of other clips.
-    private static final long SEED_CRC = 2396985488L;
+    private static final long SEED_CRC = 3488501852L;
 
     @Test
     void objectsStayInsideThePictureAndApart() {
