@@ -215,9 +215,11 @@ final class EditCommand implements Callable<Integer> {
         tell("method    %s", recipe.method());
         tell("mask      %s", recipe.mask());
         var estimate = prepared.estimate();
-        tell("cost      %d evaluations of the network%s%s%s; about %s of memory and at least %s",
+        tell("cost      %d evaluations of the network%s%s%s%s; about %s of memory and at least %s",
                 prepared.evaluations(),
                 prepared.forMask() > 0 ? " and %d for the mask".formatted(prepared.forMask()) : "",
+                prepared.forPrompt() > 0 ? " and %d to see whether the source prompt describes the video"
+                        .formatted(prepared.forPrompt()) : "",
                 prepared.gradients() > 0 ? " and at most %d gradients through it".formatted(prepared.gradients()) : "",
                 prepared.windows().count() > 1 ? ", %d windows included".formatted(prepared.windows().count()) : "",
                 Terminal.bytes(estimate.peakBytes()), Terminal.duration(

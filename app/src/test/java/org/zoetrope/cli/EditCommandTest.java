@@ -99,7 +99,7 @@ class EditCommandTest {
     void nullTextSaysWhatItCostsAndWhatItCannotDo() {
         var typed = edit(clip, "--method", "null-text", "--iterations", 3).succeeds();
         assertThat(typed.err()).contains("and at most 15 gradients through it");
-        edit(clip, "--method", "null-text", "--target-guidance", 1, "--steps", 3).fails(1,
+        edit(clip, "--method", "null-text", "--target-guidance", 1, "--steps", 3).fails(2,
                 "nothing to optimise at guidance 1");
         edit(clip, "--method", "ddim", "--iterations", 3).fails(2, "--iterations belongs to null-text");
         edit(clip, "--method", "stdg", "--source-guidance", 3).fails(2, "--source-guidance belongs to flowedit");
@@ -107,6 +107,36 @@ class EditCommandTest {
         edit(clip, "--method", "ddim", "--weigh", "elephant=2").fails(2, "a weight for \"elephant\"");
         edit(clip, "--method", "ddim", "--weigh", "square=0").fails(2, "a weight of 0.0 for \"square\"");
         edit(clip, "--method", "stdg", "--optimiser", "lbfgs").fails(2, "--optimiser belongs to null-text");
+    }
+
+    /// What inversion cannot do with a clip is said before it is carried to noise, and what the words are worth after.
+    @Test
+    void inversionSaysWhatDoesNotFit() throws IOException {
+        var one = write(folder.resolve("one.mkv"), 32, 32, 8, 1);
+        edit(one, "--method", "stdg", "--compare-by", "motion").fails(2, "no motion to compare", "keys");
+        var picture = edit(one, "--method", "multi-frame", "--iterations", 1).succeeds();
+        assertThat(picture.err()).contains("a single frame: nothing in it moves").contains("one text for all")
+                .contains("and 6 to see whether the source prompt describes the video").contains("the source prompt ");
+        var mask = folder.resolve("mask.png");
+        VideoWriter.write(Frames.paint(64, 48, 1, 1, (_, _, _) -> 0xffffff), mask);
+        assertThat(edit(clip, "--method", "ddim", "--mask", mask).succeeds().err())
+                .contains("the mask covers the whole clip: nothing is kept");
+        assertThat(edit(clip, "--method", "null-text", "--mask", mask, "--protect").succeeds().err())
+                .contains("the mask is empty: nothing will change").doesNotContain("the source prompt ");
+        assertThat(Arrays.deepEquals(VideoReader.read(target).images().toArray(),
+                VideoReader.read(clip).images().toArray())).isTrue();
+    }
+
+    @Test
+    void aGuidanceDistilledModelIsRefusedWithTheReason() throws IOException {
+        var config = model.resolve("transformer/config.json");
+        var good = Files.readString(config);
+        try {
+            Files.writeString(config, good.replaceFirst("\\{", "{\"guidance_embeds\": true,"));
+            edit(clip, "--method", "null-text").fails(2, "guidance-distilled", "the model it was distilled from");
+        } finally {
+            Files.writeString(config, good);
+        }
     }
 
     @Test

@@ -29,6 +29,18 @@ public interface Anchor {
     /// @param guidanceScale of the run that is held
     List<Hold> along(EditTask task, Trajectory pivots, double guidanceScale);
 
+    /// Why this cannot hold a clip, each reason with what to do instead; empty if it can.
+    ///
+    /// @param guidanceScale of the run that is held
+    default List<String> obstacles(ClipShape clip, double guidanceScale) {
+        return List.of();
+    }
+
+    /// What of this comes to nothing on a clip although the rest of it works.
+    default List<String> caveats(ClipShape clip) {
+        return List.of();
+    }
+
     /// Most evaluations of the network for this many steps.
     long mostEvaluations(int steps, double guidanceScale);
 

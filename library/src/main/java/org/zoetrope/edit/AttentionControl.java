@@ -71,6 +71,10 @@ public record AttentionControl(double mapsUntil, double sharedFrom, double words
         return new AttentionControl(mapsUntil, sharedFrom, wordsUntil, factors);
     }
 
+    List<String> obstacles(ClipShape clip) {
+        return equals(none()) ? List.of() : clip.inParts("attention to the source");
+    }
+
     /// Most evaluations of the pivot beside so many steps of the edit.
     long mostEvaluations(int steps, double guidanceScale) {
         return equals(none()) ? 0 : (long) steps * Editor.perPrediction(guidanceScale);

@@ -79,15 +79,36 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
         return weights(0, 0, appearanceInside, appearanceOutside);
     }
 
+    /// Why this cannot compare anything in a clip; empty if it can.
+    List<String> obstacles(ClipShape clip) {
+        if (isOff()) {
+            return List.of();
+        }
+        var all = new ArrayList<>(clip.inParts("guidance by what the network sees"));
+        if (clip.tokens() == 1 && appearanceInside + appearanceOutside == 0) {
+            all.add("the model sees the clip as one frame, in which there is no motion to compare; compare keys or latents");
+        }
+        return all;
+    }
+
+    /// What cannot be compared although the rest can.
+    List<String> caveats(ClipShape clip) {
+        return clip.tokens() > 1 || isOff() || motionInside + motionOutside == 0 ? List.of()
+                : List.of("the model sees the clip as one frame, in which nothing moves: only its appearance is held");
+    }
+
+    private boolean isOff() {
+        return strength == 0 || until == 0 || motionInside + motionOutside + appearanceInside + appearanceOutside == 0;
+    }
+
     /// Whether this moves anything at a step.
     boolean acts(Step step) {
-        return strength > 0 && motionInside + motionOutside + appearanceInside + appearanceOutside > 0
-                && step.index() < until * step.total();
+        return !isOff() && step.index() < until * step.total();
     }
 
     /// At how many of the last steps of a run this acts.
     int mostSteps(int steps) {
-        return strength > 0 ? Math.min(steps, (int) Math.ceil(until * steps)) : 0;
+        return isOff() ? 0 : Math.min(steps, (int) Math.ceil(until * steps));
     }
 
     /// What is added to the state after a step [1, T, C, H, W].

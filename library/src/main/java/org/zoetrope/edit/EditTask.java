@@ -1,5 +1,6 @@
 package org.zoetrope.edit;
 
+import java.util.Comparator;
 import java.util.List;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
@@ -57,6 +58,11 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
     /// Steps of the whole run.
     public int steps() {
         return plan.steps().size();
+    }
+
+    /// The step at whose level the network is told a sigma nearest to this.
+    Step nearest(double sigma) {
+        return plan.steps().stream().min(Comparator.comparingDouble(s -> Math.abs(s.at().sigma() - sigma))).orElseThrow();
     }
 
     /// Unit noise of the clip's shape.

@@ -1,5 +1,6 @@
 package org.zoetrope.edit;
 
+import java.util.List;
 import org.zoetrope.tensor.Tensor;
 
 /// A method of editing: from the latents of a clip to the latents of the changed clip. Methods are values, hold no state,
@@ -21,6 +22,17 @@ public interface Editor {
     /// How many gradients [#edit] takes through the network; each costs about two evaluations.
     default long gradients(int steps) {
         return 0;
+    }
+
+    /// Why this method can do nothing with a clip, each reason with what to do instead; empty if it can. Asked before the
+    /// run, which may be long.
+    default List<String> obstacles(ClipShape clip) {
+        return List.of();
+    }
+
+    /// What of this method comes to nothing on a clip although the rest of it works.
+    default List<String> caveats(ClipShape clip) {
+        return List.of();
     }
 
     /// In how many steps of a run the network is evaluated.

@@ -3,6 +3,7 @@ package org.zoetrope.edit;
 import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.tensor.Scope;
@@ -66,10 +67,18 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
 
     @Override
     public Tensor edit(EditTask task) {
+        if (keepsAll(task.mask())) {
+            return task.source();
+        }
         return Scope.run(() -> {
             var pivots = inversion.trajectory(task, start(task.steps()));
             return sample(task, pivots).states().getLast();
         });
+    }
+
+    /// Whether blending would set everything to the pivots, and the last of them is the clip.
+    private boolean keepsAll(EditMask mask) {
+        return blendFrom < 1 && mask instanceof EditMask.Fixed(_, var inside) && inside.filter(cells -> cells.area() == 0).isPresent();
     }
 
     /// Samples from the first pivot under the target prompt.
@@ -108,6 +117,20 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
     /// x + (s' - s) v.
     static Tensor moved(Tensor x, Tensor velocity, Step step) {
         return x.plus(velocity.times(step.to().sigma() - step.from().sigma()));
+    }
+
+    @Override
+    public List<String> obstacles(ClipShape clip) {
+        var all = new ArrayList<>(anchor.obstacles(clip, guidanceScale));
+        control.ifPresent(c -> all.addAll(c.obstacles(clip)));
+        return all;
+    }
+
+    @Override
+    public List<String> caveats(ClipShape clip) {
+        var all = new ArrayList<>(anchor.caveats(clip));
+        pull.ifPresent(p -> all.addAll(p.caveats(clip)));
+        return all;
     }
 
     /// Every step is taken twice: backwards and forwards.

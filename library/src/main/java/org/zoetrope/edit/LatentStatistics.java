@@ -2,6 +2,7 @@ package org.zoetrope.edit;
 
 import static org.zoetrope.tensor.ShapeException.require;
 
+import java.util.List;
 import org.zoetrope.tensor.Tensor;
 
 /// Spatial-temporal decoupled guidance without gradients of the network: the difference of the estimated clean latents
@@ -28,6 +29,12 @@ public record LatentStatistics(double motionInside, double motionOutside, double
     /// Everything is drawn to the source alike.
     public static LatentStatistics attraction(double strength) {
         return new LatentStatistics(strength, strength, strength, strength);
+    }
+
+    /// One latent frame is its own mean.
+    List<String> caveats(ClipShape clip) {
+        return clip.tokens() > 1 || motionInside + motionOutside == 0 ? List.of()
+                : List.of("the model sees the clip as one frame, in which nothing moves: only its appearance is held");
     }
 
     /// @param clean estimate of the clean latents [1, T, C, H, W]

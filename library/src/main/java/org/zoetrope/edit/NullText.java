@@ -42,6 +42,8 @@ import org.zoetrope.tensor.Torch;
 public record NullText(Means means, Layout layout, Descent descent, int iterations, OptionalDouble rate, NullLoss loss,
         Curriculum curriculum, double tolerance, Optional<DecoupledGuidance> guidance) implements Anchor {
     private static final double[] RATES = {0.01, 0.03, 0.1, 0.3};
+    private static final String UNGUIDED = "null-text has nothing to optimise at guidance 1, which leaves the negative prompt "
+            + "out; invert and sample without it, or give a guidance above 1";
     private static final double JUDGED_FROM = 2 / 3.0; // of the steps, where a critic begins
 
     public NullText {
@@ -153,9 +155,8 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
     /// @throws SamplingException without guidance, where the negative prompt has no influence
     @Override
     public List<Hold> along(EditTask task, Trajectory pivots, double guidanceScale) {
-        if (guidanceScale == 1 && (iterations > 0 || guidance.isEmpty())) {
-            throw new SamplingException("null-text has nothing to optimise at guidance 1, which leaves the negative prompt "
-                    + "out; invert and sample without it, or give a guidance above 1");
+        if (isUnguided(guidanceScale)) {
+            throw new SamplingException(UNGUIDED);
         }
         require(layout instanceof Layout.Shared && means == Means.TEXT || task.windows().count() == 1,
                 "what each latent frame has for itself needs a clip that the model takes as a whole; this one is looked at in %d "
@@ -182,6 +183,37 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
             }
             return holds;
         });
+    }
+
+    private boolean isUnguided(double guidanceScale) {
+        return guidanceScale == 1 && (iterations > 0 || guidance.isEmpty());
+    }
+
+    private boolean isForEachFrame() {
+        return !(layout instanceof Layout.Shared);
+    }
+
+    @Override
+    public List<String> obstacles(ClipShape clip, double guidanceScale) {
+        var all = new ArrayList<String>();
+        if (isUnguided(guidanceScale)) {
+            all.add(UNGUIDED);
+        }
+        if (isForEachFrame() || means != Means.TEXT) {
+            all.addAll(clip.inParts("what each latent frame has for itself"));
+        }
+        guidance.ifPresent(g -> all.addAll(g.obstacles(clip)));
+        return all;
+    }
+
+    @Override
+    public List<String> caveats(ClipShape clip) {
+        var all = new ArrayList<String>();
+        if (clip.tokens() == 1 && isForEachFrame()) {
+            all.add("the model sees the clip as one frame: a text for each frame is one text for all");
+        }
+        guidance.ifPresent(g -> all.addAll(g.caveats(clip)));
+        return all;
     }
 
     @Override

@@ -2,10 +2,8 @@ package org.zoetrope.edit;
 
 import static org.zoetrope.tensor.ShapeException.require;
 
-import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.zoetrope.diffusion.Step;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
@@ -49,17 +47,12 @@ public record VelocityMask(List<Double> sigmas, int draws, double factor) {
         var start = Tensor.zeros(task.source().dtype(), task.source().device(), task.source().size(1),
                 task.source().size(3), task.source().size(4));
         return Scope.fold(start, sigmas, (sum, sigma) -> {
-            var step = nearest(task, sigma);
+            var step = task.nearest(sigma);
             return Scope.fold(sum, IntStream.range(0, draws).boxed().toList(), (total, draw) -> {
                 var x = step.at().noisy(task.source(), task.noise(step, FIRST_DRAW + draw));
                 var change = task.sourceVelocity(x, step, 1).minus(task.targetVelocity(x, step, 1));
                 return total.plus(change.square().sum(false, 2).sqrt().select(0, 0));
             });
         });
-    }
-
-    private static Step nearest(EditTask task, double sigma) {
-        return task.plan().steps().stream().min(Comparator.comparingDouble(s -> Math.abs(s.at().sigma() - sigma)))
-                .orElseThrow();
     }
 }

@@ -49,6 +49,8 @@ public final class VideoEditor {
     private static final long RECORDED = 22; // widths of a token in a recorded block, as measured on CogVideoX-2B's
     private static final long RECORDED_BYTES = 2L << 30;
 
+    private static final PromptFit PROMPT_FIT = PromptFit.defaults();
+
     private final VideoModel model;
 
     public VideoEditor(VideoModel model) {
@@ -63,10 +65,11 @@ public final class VideoEditor {
     /// @param windows     in how many parts the clip is looked at
     /// @param evaluations of the network for the edit
     /// @param forMask     evaluations for finding the mask
+    /// @param forPrompt   evaluations for finding out whether the source prompt describes the clip
     /// @param estimate    what one evaluation takes, and one decoding; there are two decodings
     /// @param notices     what the user should know although it is no reason to refuse
     public record Prepared(Frames source, EditRequest request, ClipFit fit, EditRecipe recipe, Windows windows,
-            long evaluations, long forMask, Estimate estimate, List<String> notices) {
+            long evaluations, long forMask, long forPrompt, Estimate estimate, List<String> notices) {
         public Prepared {
             notices = List.copyOf(notices);
         }
@@ -78,7 +81,7 @@ public final class VideoEditor {
 
         /// Floating-point operations of the whole edit.
         public double flops() {
-            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + 2 * gradients())
+            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + forPrompt + 2 * gradients())
                     + 2 * estimate.decodeFlops();
         }
     }
@@ -130,10 +133,14 @@ public final class VideoEditor {
         } catch (RequestException e) {
             problems.addAll(e.problems());
         }
+        var shape = fit.map(f -> ClipShape.of(source.count(), model.geometry(), windows(f)));
+        shape.ifPresent(clip -> problems.addAll(request.editor().obstacles(clip)));
         if (!problems.isEmpty()) {
             throw new RequestException(model.name() + " cannot edit this", problems);
         }
         notices.addAll(fit.orElseThrow().changes());
+        notices.addAll(shape.orElseThrow().shortness());
+        notices.addAll(request.editor().caveats(shape.orElseThrow()));
         if (request.from().strip().equals(request.to().strip())) {
             notices.add("both prompts are the same: at equal guidance scales the clip comes back, at others it is led "
                     + "away from the negative prompt");
@@ -142,20 +149,25 @@ public final class VideoEditor {
     }
 
     private Prepared prepared(Frames source, EditRequest request, ClipFit fit, int steps, List<String> notices) {
-        var windows = ClipFit.windows(fit.frames(), model.geometry(), model.defaults());
+        var windows = windows(fit);
         var evaluations = request.editor().evaluations(steps, windows.count());
         var forMask = request.mask() instanceof MaskSource.VelocityDifference(var how, _)
                 ? how.evaluations(windows.count()) : 0;
+        var forPrompt = request.editor() instanceof InversionEdit ? PROMPT_FIT.evaluations(windows.count()) : 0;
         var recipe = new EditRecipe(Recipe.VERSION, model.name(), request.from(), request.to(),
                 request.negativePrompt(), request.editor().toString(), request.mask().toString(),
                 request.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)), steps, fit.width(),
                 fit.height(), fit.frames(), source.width(), source.height(), source.count(), source.fps(),
                 model.samplerName(), model.dtype().name().toLowerCase(Locale.ROOT), request.composite(),
-                evaluations + forMask);
+                evaluations + forMask + forPrompt);
         var seen = Math.min(fit.frames(), model.defaults().frames());
         var one = model.estimate(Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1)
                 .guidance(1).seed(0));
-        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, one, notices);
+        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, forPrompt, one, notices);
+    }
+
+    private Windows windows(ClipFit fit) {
+        return ClipFit.windows(fit.frames(), model.geometry(), model.defaults());
     }
 
     private void checkPrompt(String what, String words, List<String> problems, List<String> notices) {
@@ -202,11 +214,19 @@ public final class VideoEditor {
                 (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
         var mask = mask(edit, task);
         mask.inside().filter(_ -> !(mask instanceof AttentionMask)).ifPresent(inside -> listener
-                .on(new Progress.Notice(inside.area() == 0 ? "the mask is empty: nothing will change"
-                        : String.format(Locale.ROOT, "the edit may act on %.0f %% of the clip", 100 * inside.area()))));
+                .on(new Progress.Notice(coverage(inside.area()))));
+        if (edit.forPrompt() > 0 && mask.inside().filter(inside -> inside.area() == 0 && mask instanceof EditMask.Fixed).isEmpty()) {
+            listener.on(new Progress.Notice(PromptFit.said(PROMPT_FIT.ratio(task))));
+        }
         var edited = edit.request().editor().edit(task.withMask(mask));
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+    }
+
+    private static String coverage(double area) {
+        return area == 0 ? "the mask is empty: nothing will change"
+                : area == 1 ? "the mask covers the whole clip: nothing is kept from the edit"
+                : String.format(Locale.ROOT, "the edit may act on %.0f %% of the clip", 100 * area);
     }
 
     private WordMap words(EditRecipe recipe, int length) {

@@ -24,7 +24,7 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
 
     static CogVideoXParts read(ModelFolder folder) {
         var reader = new FolderReader(folder);
-        var network = reader.config("transformer", CogVideoXTransformer.Config.class);
+        var network = reader.network(CogVideoXTransformer.Config.class);
         var vae = reader.config("vae", CogVideoXVae.Config.class);
         var common = reader.common("text_embed_dim", network.map(CogVideoXTransformer.Config::textEmbedDim));
         network.ifPresent(n -> vae.ifPresent(v -> disagreements(folder, n, v, reader)));

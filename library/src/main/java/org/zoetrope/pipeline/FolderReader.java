@@ -29,6 +29,21 @@ final class FolderReader {
         });
     }
 
+    /// The config of the network. One that takes the guidance scale as an input is refused with the reason, and not for
+    /// keys that nobody knows.
+    <C extends Record> Optional<C> network(Class<C> type) {
+        var file = folder.component("transformer").folder().resolve("config.json");
+        var distilled = read(() -> ConfigMap.read(file)).map(told -> told.has("time_cond_proj_dim")
+                || told.keys().contains("guidance_embeds") && told.bool("guidance_embeds", false));
+        if (distilled.equals(Optional.of(true))) {
+            problems.add("%s is of a guidance-distilled network: it takes the guidance scale as an input and has no "
+                    .formatted(file) + "unprompted prediction, which guidance, null-text and edits are made of; open the "
+                    + "model it was distilled from");
+            return Optional.empty();
+        }
+        return distilled.isEmpty() ? Optional.empty() : config("transformer", type);
+    }
+
     /// The config of a component that a folder may leave out.
     <C extends Record> Optional<C> optionalConfig(String component, Class<C> type) {
         return folder.has(component) ? config(component, type) : Optional.empty();

@@ -30,7 +30,7 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
 
     static WanParts read(ModelFolder folder) {
         var reader = new FolderReader(folder);
-        var network = reader.config("transformer", WanTransformer.Config.class);
+        var network = reader.network(WanTransformer.Config.class);
         var vae = reader.config("vae", WanVae.Config.class);
         var vision = reader.optionalConfig("image_encoder", ClipVisionEncoder.Config.class);
         var common = reader.common("text_dim", network.map(WanTransformer.Config::textDim));

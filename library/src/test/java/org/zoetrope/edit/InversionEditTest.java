@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -242,6 +243,25 @@ class InversionEditTest {
             } else {
                 assertThat(changed[at]).isZero();
             }
+        }
+    }
+
+    /// What is known beforehand costs nothing.
+    @Test
+    void anEmptyMaskReturnsTheClipWithoutAskingTheNetwork() {
+        var task = task(clip(3), 10, 5, 6).withMask(EditMask.fixed(LatentMask.empty(FRAMES, SIDE, SIDE), SoftEdge.usual()));
+        assertThat(InversionEdit.plain(6).anchor(NullText.defaults()).edit(task).toFloats()).isEqualTo(task.source().toFloats());
+        assertThat(task.counter().forwards()).isZero();
+    }
+
+    @Test
+    void aFullMaskIsNoMask() {
+        var all = new boolean[SIDE * SIDE];
+        Arrays.fill(all, true);
+        var full = EditMask.fixed(new LatentMask(SIDE, SIDE, Collections.nCopies(FRAMES, all)), SoftEdge.usual());
+        for (var editor : List.of(InversionEdit.plain(6), InversionEdit.plain(6).anchor(NullText.defaults().rate(0.1)))) {
+            var changed = editor.edit(task(clip(3), 5, 5, 6).withMask(full));
+            assertThat(changed.minus(editor.edit(task(clip(3), 5, 5, 6))).abs().max().item()).isLessThan(1e-5);
         }
     }
 

@@ -218,6 +218,66 @@ class VideoEditorTest {
         }
     }
 
+    // ---------------------------------------------------------------- what methods cannot do
+
+    private static InversionEdit inversion(double guidance, NullText anchor) {
+        return InversionEdit.plain(guidance).anchor(anchor);
+    }
+
+    private static void refuses(Frames clip, Editor editor, String... words) {
+        assertThatThrownBy(() -> new VideoEditor(model).prepare(clip, SQUARE.editor(editor)))
+                .isInstanceOf(RequestException.class).hasMessageContainingAll(words);
+    }
+
+    /// The run is long; what it would end with is said before.
+    @Test
+    void whatAMethodCannotDoIsSaidBeforeTheRun() {
+        var each = NullText.defaults().layout(new NullText.Layout.PerFrame());
+        var drawn = NullText.defaults().iterations(0).rate(1).guidance(DecoupledGuidance.published());
+        refuses(clip(9, 32, 32, 8), inversion(1, NullText.defaults()), "nothing to optimise at guidance 1", "above 1");
+        refuses(clip(17, 32, 32, 8), inversion(6, each), "each latent frame", "2 windows", "cut the video");
+        refuses(clip(17, 32, 32, 8), inversion(6, drawn), "what the network sees", "2 windows");
+        refuses(clip(17, 32, 32, 8), InversionEdit.plain(6).control(AttentionControl.defaults()), "attention to the source");
+        refuses(clip(1, 32, 32, 8),
+                inversion(6, drawn.guidance(DecoupledGuidance.published().motionAlone())), "no motion to compare", "keys");
+        for (var fine : List.of(inversion(1, drawn), inversion(6, NullText.defaults()),
+                inversion(6, drawn.guidance(DecoupledGuidance.published().strength(0))))) {
+            assertThat(new VideoEditor(model).prepare(clip(9, 32, 32, 8), SQUARE.editor(fine)).notices()).isEmpty();
+        }
+    }
+
+    /// A latent frame stands for four frames, so a clip of three has no two groups to compare.
+    @Test
+    void aClipShorterThanAGroupOfFramesIsEditedAndSaid() {
+        var each = inversion(6, NullText.defaults().iterations(1).rate(0.1).layout(new NullText.Layout.PerFrame())
+                .guidance(DecoupledGuidance.published()));
+        var one = new VideoEditor(model).prepare(clip(1, 32, 32, 8), SQUARE.editor(each));
+        assertThat(one.notices()).anyMatch(n -> n.contains("a single frame: nothing in it moves"))
+                .anyMatch(n -> n.contains("one text for all")).anyMatch(n -> n.contains("only its appearance is held"));
+        var three = new VideoEditor(model).prepare(clip(3, 32, 32, 8), SQUARE.editor(each));
+        assertThat(three.notices()).anyMatch(n -> n.contains("3 frames and a latent frame stands for 4"))
+                .anyMatch(n -> n.contains("repeated 2 times")).noneMatch(n -> n.contains("one text for all"));
+        assertThat(edit(model, clip(1, 32, 32, 8), SQUARE.editor(each)).frames().count()).isEqualTo(1);
+        assertThat(edit(model, clip(3, 32, 32, 8), SQUARE.editor(each)).frames().count()).isEqualTo(3);
+    }
+
+    /// The source prompt is tried on the clip before an inversion; words that say nothing make no difference.
+    @Test
+    void whetherTheSourcePromptDescribesTheClipIsSaid() {
+        var notices = new ArrayList<String>();
+        var editor = new VideoEditor(model);
+        var prepared = editor.prepare(clip(9, 32, 32, 8), SQUARE.editor(InversionEdit.plain(6)));
+        var latents = editor.run(prepared, progress -> {
+            if (progress instanceof Progress.Notice(var text)) {
+                notices.add(text);
+            }
+        });
+        assertThat(prepared.forPrompt()).isEqualTo(6);
+        assertThat(latents.recipe().evaluations()).isLessThanOrEqualTo(prepared.evaluations() + prepared.forMask() + 6);
+        assertThat(notices).anyMatch(n -> n.contains("the source prompt") && n.contains("the clip"));
+        assertThat(editor.prepare(clip(9, 32, 32, 8), SQUARE).forPrompt()).isZero();
+    }
+
     // ---------------------------------------------------------------- latents
 
     @Test

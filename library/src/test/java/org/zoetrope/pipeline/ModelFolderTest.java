@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.Golden;
@@ -112,6 +113,19 @@ class ModelFolderTest {
                 "unknown key \"patch_sise\" = 2; did you mean \"patch_size\"?",
                 "it describes a AutoencoderKLWan, expected AutoencoderKLCogVideoX",
                 "timestep_spacing \"trailling\" is none of");
+    }
+
+    /// Guidance-distilled networks have no unprompted prediction; the reason is said, and not that a key is unknown.
+    @Test
+    void aNetworkThatTakesTheGuidanceScaleIsRefusedWithTheReason() throws IOException {
+        for (var key : List.of("\"guidance_embeds\" : true", "\"time_cond_proj_dim\" : 256")) {
+            var tiny = TinyModels.textToVideo(folder.resolve(key.substring(1, 5)));
+            edit(tiny.resolve("transformer/config.json"), "\"patch_size\"", key + ", \"patch_size\"");
+            assertThatThrownBy(() -> VideoModel.open(tiny)).isInstanceOf(ConfigException.class)
+                    .hasMessageContainingAll("guidance-distilled", "no unprompted prediction", "null-text",
+                            "the model it was distilled from")
+                    .message().doesNotContain("unknown key");
+        }
     }
 
     @Test
