@@ -113,7 +113,7 @@ final class EditOptions {
 
     /// What STDG compares, by the names it is typed as.
     enum Compared {
-        ATTENTION, MOTION, KEYS, LATENTS
+        ATTENTION, MOTION, FLOW, KEYS, LATENTS
     }
 
     /// A rectangle typed as X,Y,WIDTH,HEIGHT.
@@ -174,8 +174,8 @@ final class EditOptions {
                     + "(default: 0, none).")
     private Optional<Double> critic;
     @Option(names = "--compare-by", paramLabel = "WHAT",
-            description = "What stdg compares with the source: attention (motion and keys), motion, keys, or latents "
-                    + "(without gradients) (default: attention).")
+            description = "What stdg compares with the source: attention (motion and keys), motion, flow (where "
+                    + "things go, and keys), keys, or latents (without gradients) (default: attention).")
     private Optional<Compared> compared;
     @Option(names = "--keep-maps", paramLabel = "0..1",
             description = "By inversion: share of the steps in which the video looks around as the source does "
@@ -326,6 +326,7 @@ final class EditOptions {
         return switch (compared.orElse(Compared.ATTENTION)) {
             case ATTENTION -> plain.anchor(nullText.guidance(published));
             case MOTION -> plain.anchor(nullText.guidance(published.motionAlone()));
+            case FLOW -> plain.anchor(nullText.guidance(published.motion(DecoupledGuidance.Motion.FLOW)));
             case KEYS -> plain.anchor(nullText.guidance(published.keysAlone()));
             case LATENTS -> (nullText.iterations() > 0 ? plain.anchor(nullText) : plain)
                     .pull(LatentStatistics.published());

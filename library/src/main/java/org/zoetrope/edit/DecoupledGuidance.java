@@ -19,9 +19,7 @@ import org.zoetrope.tensor.Torch;
 /// guided run leaves the pivots, what one block sees at its state is compared with what it sees at the pivot, and the
 /// state is moved down the gradient of the difference:
 ///
-/// - motion: how a place of the picture looks at itself in other frames. Of the attention over all tokens, the scores
-///   between tokens of one place are taken and made probabilities over frames; at the frame that the pivot looks at most,
-///   they should be the pivot's. The published features are those of a temporal attention, after arXiv 2406.05338.
+/// - motion, see [Motion]: how a place of the picture looks at itself in other frames, or where in other frames it looks.
 /// - appearance: the mean of the video tokens' keys over the mask, before they are rotated, frame by frame.
 ///
 /// Each has a weight where the edit acts and one elsewhere. As published, the estimate of the clean clip is held while the
@@ -31,13 +29,28 @@ import org.zoetrope.tensor.Torch;
 /// @param motionOutside     the same elsewhere; without a mask everything is elsewhere
 /// @param appearanceInside  weight of the appearance where the edit acts
 /// @param appearanceOutside the same elsewhere
+/// @param motion            what of the attention stands for motion
 /// @param pooled            compare means of keys over the mask; otherwise keys token by token, which also hold the motion
 /// @param depth             of the watched block, 0 the first to 1 the last; later ones are not run
 /// @param strength          size of the move in units of that of guidance; 0 is no guidance of this kind
 /// @param until             share of the steps after which it ends
 public record DecoupledGuidance(double motionInside, double motionOutside, double appearanceInside,
-        double appearanceOutside, boolean pooled, double depth, double strength, double until) {
+        double appearanceOutside, Motion motion, boolean pooled, double depth, double strength, double until) {
     private static final double EPSILON = 1e-5; // of the published mean over a mask
+    private static final double TEMPERATURE = 2; // of the flow; it multiplies scores, as published
+
+    /// What of the attention over all tokens stands for motion.
+    public enum Motion {
+        /// The scores between tokens of one place, made probabilities over frames; at the frame that the pivot looks at most,
+        /// they should be the pivot's. It sees motion that is small against a token. The published features are those of a
+        /// temporal attention, after arXiv 2406.05338.
+        SITES,
+        /// How far from its own place a token looks in another frame, on average over the probabilities within that frame (the
+        /// motion flow of DiTFlow, arXiv 2412.07776, section 3.2), in longer sides of the picture. Only places count that the
+        /// pivot finds elsewhere in the other frame. It sees motion of any size. The score of every token with every other is
+        /// written down once for all heads: 4 bytes for each pair, and as much again for the gradient.
+        FLOW
+    }
 
     public DecoupledGuidance {
         require(motionInside >= 0 && motionOutside >= 0 && appearanceInside >= 0 && appearanceOutside >= 0,
@@ -49,24 +62,30 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
 
     /// The published weights: motion everywhere, appearance outside only; the first two fifths of the steps.
     public static DecoupledGuidance published() {
-        return new DecoupledGuidance(0.5, 0.5, 0, 0.5, true, 0.45, 1, 0.4);
+        return new DecoupledGuidance(0.5, 0.5, 0, 0.5, Motion.SITES, true, 0.45, 1, 0.4);
     }
 
     /// The same until another share of the steps.
     public DecoupledGuidance until(double share) {
-        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, pooled, depth, strength,
-                share);
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, motion, pooled, depth,
+                strength, share);
     }
 
     /// The same with another strength.
     public DecoupledGuidance strength(double times) {
-        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, pooled, depth, times,
-                until);
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, motion, pooled, depth,
+                times, until);
     }
 
     /// The same with other weights.
     public DecoupledGuidance weights(double motionIn, double motionOut, double appearanceIn, double appearanceOut) {
-        return new DecoupledGuidance(motionIn, motionOut, appearanceIn, appearanceOut, pooled, depth, strength, until);
+        return new DecoupledGuidance(motionIn, motionOut, appearanceIn, appearanceOut, motion, pooled, depth, strength, until);
+    }
+
+    /// The same with something else for motion.
+    public DecoupledGuidance motion(Motion other) {
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, other, pooled, depth,
+                strength, until);
     }
 
     /// The same without appearance.
@@ -154,6 +173,7 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
 
     private Features look(EditTask task, Step step, Tensor x, Pass pass) {
         var block = (int) Math.round(depth * (task.tokens().blocks() - 1));
+        int rows = (int) x.size(3) / task.tokens().patch(), columns = (int) x.size(4) / task.tokens().patch();
         var seen = new ArrayList<Features>();
         task.velocity(task.from(), x, step, pass.upTo(block).with(new AttentionTap() {
             @Override
@@ -164,7 +184,7 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
             @Override
             public void see(int index, Site site) {
                 if (site.kind() != Kind.CROSS) {
-                    var features = Features.of(site, task.tokens().frames(x.size(1)));
+                    var features = Features.of(site, motion, task.tokens().frames(x.size(1)), rows, columns);
                     features.tensors().forEach(Scope::disown); // the scope of a block ends before the call does
                     seen.add(features);
                 }
@@ -179,27 +199,75 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
 
     // ---------------------------------------------------------------- what is compared
 
-    /// What a block sees. Axes: n heads, S places of the picture, T frames of tokens, D width of keys.
+    /// What a block sees. Axes: n heads, or rows and columns of a flow; S places of the picture, T frames of tokens, D width
+    /// of keys.
     ///
-    /// @param motion probabilities over frames [n, S, T, T]
+    /// @param motion of a place from one frame to another [n, S, T, T]
+    /// @param counts where it is compared with that of others, 1 or 0 [n or 1, S, T, T]
     /// @param keys   [T, S, D]
-    record Features(Tensor motion, Tensor keys) implements Tensors {
-        static Features of(AttentionTap.Site site, int frames) {
+    record Features(Tensor motion, Tensor counts, Tensor keys) implements Tensors {
+        static Features of(AttentionTap.Site site, Motion motion, int frames, int rows, int columns) {
             var count = axis("T", frames);
-            var q = site.videoQueries().select(0, 0).rearrange("n (T S) d -> n S T d", count);
-            var k = site.videoKeys().select(0, 0).rearrange("n (T S) d -> n S T d", count);
-            return new Features(q.matmul(k.transpose(-2, -1)).times(site.scale()).softmax(-1),
-                    site.videoContent().select(0, 0).rearrange("n (T S) d -> T S (n d)", count));
+            var keys = site.videoContent().select(0, 0).rearrange("n (T S) d -> T S (n d)", count);
+            return switch (motion) {
+                case SITES -> {
+                    var q = site.videoQueries().select(0, 0).rearrange("n (T S) d -> n S T d", count);
+                    var k = site.videoKeys().select(0, 0).rearrange("n (T S) d -> n S T d", count);
+                    yield sites(q.matmul(k.transpose(-2, -1)).times(site.scale()).softmax(-1), keys);
+                }
+                case FLOW -> {
+                    var heads = site.q().size(1);
+                    var q = site.videoQueries().select(0, 0).rearrange("n V d -> V (n d)");
+                    var k = site.videoKeys().select(0, 0).rearrange("n V d -> V (n d)");
+                    var scores = q.matmul(k.transpose(0, 1)).times(site.scale() / heads);         // mean over heads [T S, T S]
+                    yield flow(scores.rearrange("V (T S) -> V T S", count), rows, columns, keys);
+                }
+            };
+        }
+
+        /// Probabilities over frames [n, S, T, T], compared where they are largest.
+        static Features sites(Tensor probabilities, Tensor keys) {
+            return new Features(probabilities, oneHot(probabilities.argmax(-1), probabilities), keys);
+        }
+
+        /// Expected displacements.
+        ///
+        /// @param scores of every token with every place of every frame [T S, T, S]
+        static Features flow(Tensor scores, int rows, int columns, Tensor keys) {
+            var from = axis("G", scores.size(1));
+            var places = places(rows, columns).like(scores);                                      // [S, 2]
+            var there = scores.times(TEMPERATURE).softmax(-1).matmul(places);                     // [T S, T, 2]
+            var displacement = there.rearrange("(G S) T c -> c S G T", from)
+                    .minus(places.rearrange("S c -> c S 1 1"));
+            var own = Tensor.range(rows * columns).to(scores.device()).reshape(-1, 1, 1).like(scores);
+            var found = scores.argmax(-1).rearrange("(G S) T -> S G T", from).to(scores.dtype());
+            var moved = found.minus(own).abs().less(0.5).to(scores.dtype()).negate().plus(1).unsqueeze(0);
+            return new Features(displacement, moved.detach(), keys);
+        }
+
+        /// Row and column of every place, in longer sides of the picture [S, 2].
+        private static Tensor places(int rows, int columns) {
+            var values = new double[2 * rows * columns];
+            for (var at = 0; at < rows * columns; at++) {
+                values[2 * at] = (double) (at / columns) / Math.max(rows, columns);
+                values[2 * at + 1] = (double) (at % columns) / Math.max(rows, columns);
+            }
+            return Tensor.of(values, (long) rows * columns, 2);
+        }
+
+        private static Tensor oneHot(Tensor index, Tensor like) {
+            var all = Tensor.range(like.size(-1)).to(like.device());
+            return index.unsqueeze(-1).minus(all).abs().less(0.5).to(like.dtype());
         }
 
         /// The same numbers with their history, in the scope that is open.
         private Features here() {
-            return new Features(motion.reshape(motion.shape()), keys.reshape(keys.shape()));
+            return new Features(motion.reshape(motion.shape()), counts.reshape(counts.shape()), keys.reshape(keys.shape()));
         }
 
         @Override
         public List<Tensor> tensors() {
-            return List.of(motion, keys);
+            return List.of(motion, counts, keys);
         }
     }
 
@@ -220,11 +288,12 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
                 .plus(appearance(reference, seen, out).times(appearanceOutside));
     }
 
-    /// The squared difference at the frame that the reference looks at most, mean over places and frames of the mask.
+    /// The squared difference where the reference counts, mean over places and frames of the mask.
     static Tensor motion(Features reference, Features seen, Tensor mask) {
-        var most = reference.motion.argmax(-1).unsqueeze(-1);                                     // [n, S, T, 1]
-        var change = reference.motion.gather(-1, most).minus(seen.motion.gather(-1, most)).squeeze(-1).square();
-        return change.times(mask.transpose(0, 1)).sum().div(mask.sum().item() * change.size(0) + EPSILON);
+        var counts = reference.counts.times(mask.transpose(0, 1).unsqueeze(-1));                  // [n or 1, S, T, T]
+        var parts = (double) reference.motion.size(0) / reference.counts.size(0);
+        return reference.motion.minus(seen.motion).square().times(counts).sum()
+                .div(counts.sum().item() * parts + EPSILON);
     }
 
     /// The squared difference of keys: of their means over the mask, frame by frame, or token by token.

@@ -13,7 +13,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.edit.DecoupledGuidance.Features;
+import org.zoetrope.edit.DecoupledGuidance.Motion;
 import org.zoetrope.edit.RandomDit.Network;
+import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
@@ -77,11 +79,13 @@ class DecoupledGuidanceTest {
         var x = new Rng(1).normal(DType.FLOAT64, 1, FRAMES, RandomDit.CHANNELS, 4, 4);
         var pivot = new Rng(2).normal(DType.FLOAT64, 1, FRAMES, RandomDit.CHANNELS, 4, 4);
         for (var pooled : List.of(true, false)) {
-            var guidance = new DecoupledGuidance(0.5, 0.5, 0.3, 0.5, pooled, 0.5, 1, 1);
-            var gradient = gradient(guidance, task, x, pivot);
-            var step = gradient.times(1e-4 / gradient.abs().max().item());
-            var at = task.plan().steps().get(1);
-            assertThat(guidance.difference(task, at, x.minus(step), pivot)).isLessThan(guidance.difference(task, at, x, pivot));
+            for (var motion : Motion.values()) {
+                var guidance = new DecoupledGuidance(0.5, 0.5, 0.3, 0.5, motion, pooled, 0.5, 1, 1);
+                var gradient = gradient(guidance, task, x, pivot);
+                var step = gradient.times(1e-4 / gradient.abs().max().item());
+                var at = task.plan().steps().get(1);
+                assertThat(guidance.difference(task, at, x.minus(step), pivot)).isLessThan(guidance.difference(task, at, x, pivot));
+            }
         }
     }
 
@@ -89,7 +93,12 @@ class DecoupledGuidanceTest {
     @ParameterizedTest
     @MethodSource("networks")
     void theGradientOfTheSumIsTheSumOfGradients(Network network) {
-        var all = DecoupledGuidance.published().weights(0.5, 0.7, 0.3, 0.9);
+        for (var motion : Motion.values()) {
+            theGradientOfTheSumIsTheSumOfGradients(network, DecoupledGuidance.published().motion(motion).weights(0.5, 0.7, 0.3, 0.9));
+        }
+    }
+
+    private static void theGradientOfTheSumIsTheSumOfGradients(Network network, DecoupledGuidance all) {
         var task = task(network);
         var whole = gradient(all, task, state(1), state(2));
         assertThat(task.counter().forwards()).isEqualTo(2);
@@ -105,10 +114,12 @@ class DecoupledGuidanceTest {
     @ParameterizedTest
     @MethodSource("networks")
     void littleMemoryGivesTheSameGradient(Network network) {
-        var all = DecoupledGuidance.published().weights(0.5, 0.7, 0.3, 0.9);
-        var plain = gradient(all, task(network), state(1), state(2));
-        var little = gradient(all, task(network).withRecompute(true), state(1), state(2));
-        assertThat(little.minus(plain).abs().max().item()).isLessThan(1e-6 * plain.abs().max().item());
+        for (var motion : Motion.values()) {
+            var all = DecoupledGuidance.published().motion(motion).weights(0.5, 0.7, 0.3, 0.9);
+            var plain = gradient(all, task(network), state(1), state(2));
+            var little = gradient(all, task(network).withRecompute(true), state(1), state(2));
+            assertThat(little.minus(plain).abs().max().item()).isLessThan(1e-6 * plain.abs().max().item());
+        }
     }
 
     /// V-23.
@@ -116,7 +127,9 @@ class DecoupledGuidanceTest {
     @MethodSource("networks")
     void atThePivotThereIsNoGradient(Network network) {
         var task = task(network);
-        assertThat(gradient(DecoupledGuidance.published(), task, state(1), state(1)).abs().max().item()).isZero();
+        for (var motion : Motion.values()) {
+            assertThat(gradient(DecoupledGuidance.published().motion(motion), task, state(1), state(1)).abs().max().item()).isZero();
+        }
         var shift = DecoupledGuidance.published().shift(task, task.plan().steps().get(1), state(1), state(1), state(3));
         assertThat(shift.abs().max().item()).isZero();
     }
@@ -136,7 +149,7 @@ class DecoupledGuidanceTest {
     // ---------------------------------------------------------------- what is compared
 
     private static Features features(long seed) {
-        return new Features(new Rng(seed).normal(2, 4, FRAMES, FRAMES).softmax(-1), new Rng(seed + 1).normal(FRAMES, 4, 6));
+        return Features.sites(new Rng(seed).normal(2, 4, FRAMES, FRAMES).softmax(-1), new Rng(seed + 1).normal(FRAMES, 4, 6));
     }
 
     /// V-24: what the pivot shows elsewhere is not read.
@@ -145,7 +158,7 @@ class DecoupledGuidanceTest {
         var inside = Tensor.of(new float[] {1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0}, FRAMES, 4);
         Features reference = features(1), seen = features(3), other = features(5);
         var mask = inside.transpose(0, 1).unsqueeze(0).unsqueeze(-1);                             // [1, S, T, 1]
-        var changed = new Features(mask.times(reference.motion()).plus(mask.negate().plus(1).times(other.motion())), reference.keys());
+        var changed = Features.sites(mask.times(reference.motion()).plus(mask.negate().plus(1).times(other.motion())), reference.keys());
         assertThat(DecoupledGuidance.motion(changed, seen, inside).item())
                 .isEqualTo(DecoupledGuidance.motion(reference, seen, inside).item());
         assertThat(DecoupledGuidance.motion(changed, seen, inside.negate().plus(1)).item())
@@ -156,9 +169,9 @@ class DecoupledGuidanceTest {
     @Test
     void pooledKeysDoNotSeePlaces() {
         var reference = features(1);
-        var moved = new Features(reference.motion(), reference.keys().flip(1));
-        var pooled = new DecoupledGuidance(0, 0, 0, 1, true, 0.5, 1, 1);
-        var single = new DecoupledGuidance(0, 0, 0, 1, false, 0.5, 1, 1);
+        var moved = Features.sites(reference.motion(), reference.keys().flip(1));
+        var pooled = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, true, 0.5, 1, 1);
+        var single = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, false, 0.5, 1, 1);
         assertThat(pooled.loss(reference, moved, Optional.empty()).item()).isLessThan(1e-10);
         assertThat(single.loss(reference, moved, Optional.empty()).item()).isGreaterThan(0.1);
     }
@@ -175,10 +188,80 @@ class DecoupledGuidanceTest {
 
     @Test
     void framesThatLookAtThemselvesAreStill() {
-        var own = new Features(Tensor.of(new float[] {1, 0, 0, 0, 1, 0, 0, 0, 1}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
-        var next = new Features(Tensor.of(new float[] {0, 1, 0, 0, 0, 1, 1, 0, 0}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
+        var own = Features.sites(Tensor.of(new float[] {1, 0, 0, 0, 1, 0, 0, 0, 1}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
+        var next = Features.sites(Tensor.of(new float[] {0, 1, 0, 0, 0, 1, 1, 0, 0}, 1, 1, 3, 3), Tensor.zeros(3, 1, 2));
         assertThat(DecoupledGuidance.still(own)).isEqualTo(1);
         assertThat(DecoupledGuidance.still(next)).isZero();
+    }
+
+    // ---------------------------------------------------------------- motion flow
+
+    /// Scores with which every token looks at one place of every frame: the place it is at, moved by so many columns for
+    /// every frame in between.
+    private static Tensor looking(int rows, int columns, int speed) {
+        var places = rows * columns;
+        var scores = new float[FRAMES * places * FRAMES * places];
+        for (var from = 0; from < FRAMES * places; from++) {
+            for (var frame = 0; frame < FRAMES; frame++) {
+                int row = from % places / columns, column = from % columns + speed * (frame - from / places);
+                scores[(from * FRAMES + frame) * places + row * columns + Math.floorMod(column, columns)] = 50;
+            }
+        }
+        return Tensor.of(scores, FRAMES * places, FRAMES, places);
+    }
+
+    private static Features flow(Tensor scores) {
+        return Features.flow(scores, 2, 6, new Rng(1).normal(FRAMES, 12, 6));
+    }
+
+    /// A clip that moves by a column a frame is displaced by as much, however far its frames are apart.
+    @Test
+    void theFlowIsWhereTokensLook() {
+        var flow = flow(looking(2, 6, 1));
+        assertThat(flow.motion().shape()).isEqualTo(new long[] {2, 12, FRAMES, FRAMES});
+        for (var from = 0; from < FRAMES; from++) {
+            for (var to = 0; to < FRAMES; to++) {
+                var place = flow.motion().select(1, 2).select(1, from).select(1, to).toDoubles();  // of column 2: no edge is near
+                assertThat(place[0]).isCloseTo(0, within(1e-6));
+                assertThat(place[1]).isCloseTo((to - from) / 6.0, within(1e-6));
+            }
+        }
+    }
+
+    /// What stands still says nothing of motion, and what moves is compared wherever it is found.
+    @Test
+    void onlyWhatMovesIsCompared() {
+        var still = flow(looking(2, 6, 0));
+        var moving = flow(looking(2, 6, 1));
+        var everywhere = Tensor.ones(FRAMES, 12);
+        assertThat(still.counts().sum().item()).isZero();
+        assertThat(moving.counts().sum().item()).isEqualTo(12 * FRAMES * (FRAMES - 1));
+        assertThat(DecoupledGuidance.motion(still, moving, everywhere).item()).isZero();
+        assertThat(DecoupledGuidance.motion(moving, still, everywhere).item()).isGreaterThan(0.01);
+        assertThat(DecoupledGuidance.motion(moving, moving, everywhere).item()).isZero();
+    }
+
+    /// Heads are averaged before probabilities are made, at twice the scores: the product of whole tokens says the same.
+    @Test
+    void theFlowIsThatOfHeadsTogether() {
+        var rng = new Rng(4);
+        var q = rng.normal(1, 3, FRAMES * 12, 8);
+        var k = rng.normal(1, 3, FRAMES * 12, 8);
+        var site = new AttentionTap.Site(AttentionTap.Kind.SELF, q, k, k, k, 0, 0, 0.5);
+        var mean = q.matmul(k.transpose(-2, -1)).times(0.5).mean(false, 0, 1);
+        var wanted = flow(mean.reshape(FRAMES * 12, FRAMES, 12)).motion();
+        assertThat(Features.of(site, Motion.FLOW, FRAMES, 2, 6).motion().minus(wanted).abs().max().item()).isLessThan(1e-5);
+    }
+
+    /// Of a pivot, places outside the mask are not read (V-24).
+    @Test
+    void theFlowInsideReadsNothingOutside() {
+        var inside = Tensor.cat(List.of(Tensor.ones(FRAMES, 6), Tensor.zeros(FRAMES, 6)), 1);
+        Features one = flow(looking(2, 6, 1)), other = flow(looking(2, 6, 2)), seen = flow(looking(2, 6, 0));
+        var mixed = new Features(Tensor.cat(List.of(one.motion().narrow(1, 0, 6), other.motion().narrow(1, 6, 6)), 1), one.counts(), one.keys());
+        assertThat(DecoupledGuidance.motion(mixed, seen, inside).item()).isEqualTo(DecoupledGuidance.motion(one, seen, inside).item());
+        assertThat(DecoupledGuidance.motion(mixed, seen, inside.negate().plus(1)).item())
+                .isNotEqualTo(DecoupledGuidance.motion(one, seen, inside.negate().plus(1)).item());
     }
 
     // ---------------------------------------------------------------- in a run
