@@ -31,6 +31,7 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope generate \"a red circle moves right\"",
                 "  zoetrope generate \"a blue square grows\" -o square.gif --seed 7",
                 "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --frames 17 --size 480x320 --steps 20",
+                "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --speed cached",
                 "  zoetrope generate \"waves\" --model CogVideoX-5b-I2V --init-image boat.png"})
 final class GenerateCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", arity = "0..*",
@@ -49,6 +50,7 @@ final class GenerateCommand implements Callable<Integer> {
             description = "The same seed and request give the same video.")
     private Optional<Long> seed;
     @Mixin private RequestOptions request;
+    @Mixin private SpeedOptions speed;
     @Option(names = "--fps", paramLabel = "N",
             description = "Frames per second of the file (default: the model's).")
     private Optional<Double> fps;
@@ -122,7 +124,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private Request requested(String prompt) {
-        var wanted = request.on(Request.of(prompt)).negativePrompt(negative).strict(strict)
+        var wanted = speed.on(request.on(Request.of(prompt))).negativePrompt(negative).strict(strict)
                 .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
         if (fps.isPresent()) {
             wanted = wanted.fps(fps.get());
@@ -149,10 +151,11 @@ final class GenerateCommand implements Callable<Integer> {
             return;
         }
         var d = opened.defaults();
-        tell("request   %d frames of %d x %d, %d steps, seed %d; about %s of memory and at least %s",
+        tell("request   %d frames of %d x %d, %d steps, seed %d; about %s of memory and %sat least %s",
                 wanted.frames().orElse(d.frames()), wanted.width().orElse(d.width()),
                 wanted.height().orElse(d.height()), wanted.steps().orElse(d.steps()), wanted.seed().orElseThrow(),
-                Terminal.bytes(estimate.peakBytes()), Terminal.duration(
+                Terminal.bytes(estimate.peakBytes()), wanted.reuse().map(_ -> "without reuse ").orElse(""),
+                Terminal.duration(
                         Speed.measure(opened.dtype(), options.device()).seconds(estimate)));
     }
 

@@ -1,6 +1,7 @@
 package org.zoetrope.cli;
 
 import java.util.Locale;
+import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.pipeline.Progress;
 import org.zoetrope.pipeline.ProgressListener;
 
@@ -37,6 +38,7 @@ final class Stages implements ProgressListener, AutoCloseable {
                     Terminal.bytes(bytes)));
             case Progress.Encoding(var what) -> enter("encode", what);
             case Progress.Denoising(var at, var steps, _) -> count("denoise", at, steps, "steps");
+            case Progress.Reused(var counts) -> reused(counts);
             case Progress.Decoding(var at, var chunks) -> count("decode", at, chunks, "chunks");
         }
     }
@@ -61,6 +63,14 @@ final class Stages implements ProgressListener, AutoCloseable {
         }
         done = at;
         draw(false);
+    }
+
+    private void reused(FeatureCache.Counts c) {
+        end();
+        if (!quiet) {
+            terminal.tell("reused    %d of %d blocks and %d of %d attentions of the rest, in %d calls of the network",
+                    c.reusedBlocks(), c.blocks(), c.reusedAttentions(), c.attentions(), c.calls());
+        }
     }
 
     /// Something the user should know.

@@ -75,6 +75,23 @@ class GenerateCommandTest {
     }
 
     @Test
+    void aSpeedSaysWhatWasReused() {
+        var typed = generate("x", "--steps", 4, "--speed", "cached", "--reuse-threshold", 1000).succeeds();
+        assertThat(typed.err()).containsPattern("reused +\\d+ of \\d+ blocks");
+        assertThat(MediaFile.inspect(target).comment()).hasValueSatisfying(recipe -> assertThat(recipe)
+                .contains("\"speed\" : \"Stack"));
+    }
+
+    @Test
+    void speedsThatDoNotGoTogetherAreRefused() {
+        generate("x", "--speed", "fast").fails(2, "lossless, cached, broadcast");
+        generate("x", "--speed", "cached,broadcast").fails(2, "give one");
+        generate("x", "--speed", "lossless,cached").fails(2, "leave out cached");
+        generate("x", "--reuse-threshold", 0.1).fails(2, "add --speed cached");
+        generate("x", "--speed", "cached", "--reuse-threshold", -1).fails(2, "a threshold of -1.0");
+    }
+
+    @Test
     void quietPrintsTheFileAlone() {
         var typed = generate("x", "-q").succeeds();
         assertThat(typed.out().strip()).isEqualTo(target.toString());

@@ -9,6 +9,7 @@ import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.nn.Drift;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
@@ -20,6 +21,9 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
         implements Parts {
     private static final int STEPS = 50; // num_inference_steps of the published pipelines
     private static final double GUIDANCE = 6; // guidance_scale of the published pipelines
+    private static final int WIDTH_2B = 1920, WIDTH_5B = 3072;
+    private static final double THRESHOLD = 0.1; // the careful end of public examples
+    private static final double PLAIN_THRESHOLD = 0.1; // measured with the bundled model, see docs/performance.md
     private static final double OFS = 2.0; // the constant that the published 1.5 image-to-video pipeline passes
 
     static CogVideoXParts read(ModelFolder folder) {
@@ -115,6 +119,21 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
         return tokens <= most ? Optional.empty()
                 : Optional.of("%d x %d, %d frames make %d tokens; this network can count %d".formatted(width, height,
                         frames, tokens, most));
+    }
+
+    /// The polynomials of TeaCache's public code for these models.
+    @Override
+    public Drift drift() {
+        if (network.patchSizeT().isPresent()) {
+            return common.folder().kind().takesImage()
+                    ? new Drift(List.of(1.22842302e+02, -1.04088754e+02, 2.62981677e+01, -3.06009921e-01, 3.71213220e-02), THRESHOLD)
+                    : new Drift(List.of(2.50210439e+02, -1.65061612e+02, 3.57804877e+01, -7.81551492e-01, 3.58559703e-02), THRESHOLD);
+        }
+        return switch (network.width()) {
+            case WIDTH_2B -> new Drift(List.of(-3.10658903e+01, 2.54732368e+01, -5.92380459e+00, 1.75769064e+00, -3.61568434e-03), THRESHOLD);
+            case WIDTH_5B -> new Drift(List.of(-1.53880483e+03, 8.43202495e+02, -1.34363087e+02, 7.97131516e+00, -5.23162339e-02), THRESHOLD);
+            default -> Drift.plain(PLAIN_THRESHOLD);
+        };
     }
 
     // ---------------------------------------------------------------- words

@@ -8,6 +8,7 @@ import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.models.vision.ClipVisionEncoder;
+import org.zoetrope.nn.Reuse;
 import org.zoetrope.tensor.DType;
 
 /// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory
@@ -111,6 +112,17 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
 
     private static double convolution(int kernel, double in, double out, double places) {
         return 2 * kernel * in * out * places;
+    }
+
+    /// What one branch of guidance keeps from step to step.
+    ///
+    /// @param sequence tokens that pass through the blocks
+    static long kept(Reuse reuse, Geometry g, long sequence, DType dtype) {
+        var stream = sequence * g.width() * dtype.bytes();
+        return switch (reuse) {
+            case Reuse.Stack _ -> stream;
+            case Reuse.Attention _ -> stream * g.blocks() * (g.joint() ? 1 : 2);
+        };
     }
 
     /// Bytes of temporaries of one call of the transformer: residual streams, queries, keys, values and the four times

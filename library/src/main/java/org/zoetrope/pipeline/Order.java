@@ -12,16 +12,18 @@ import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Resize;
+import org.zoetrope.nn.Reuse;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Tensor;
 
 /// A request that a model has accepted: every open choice made, every given clip at its size.
 ///
+/// @param reuse   what is taken over from earlier steps, thresholds decided
 /// @param picture the first frame as it was given
 /// @param image   the first frame, at the size of the video
 /// @param video   the clip to start from, at the size and length of the video
 /// @param notices what the user should know although it is no reason to refuse
-record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Plan plan, Optional<Frames> picture, Optional<Frames> image,
+record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Optional<Reuse> reuse, Plan plan, Optional<Frames> picture, Optional<Frames> image,
         Optional<Frames> video,
         List<String> notices) {
     private static final double STRENGTH = 0.8; // the published video-to-video pipeline's
@@ -75,12 +77,15 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Plan
             }
             var skip = r.skip().map(this::skip);
             var plan = plan(steps);
+            var reuse = r.reuse().map(this::reuse);
+            plan.ifPresent(p -> reuse.ifPresent(_ -> checkReuse(p)));
             var strength = r.initVideo().map(_ -> r.strength().orElse(STRENGTH));
             var recipe = new Recipe(Recipe.VERSION, model, r.prompt(), r.negativePrompt(),
                     r.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)),
                     width, height, frames, fps, steps, skip.map(s -> guidance + " + " + s).orElse(guidance.toString()), parts.common().samplerName(),
                     dtype.name().toLowerCase(Locale.ROOT),
-                    r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength);
+                    r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength,
+                    reuse.map(Reuse::toString));
             if (problems.isEmpty()) {
                 checkTensors(recipe);
             }
@@ -90,7 +95,7 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Plan
             var picture = r.initImage().map(i -> i.slice(0, 1));
             var image = picture.map(i -> fitted("the image", i, width, height));
             var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
-            return new Order(recipe, guidance, skip, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
+            return new Order(recipe, guidance, skip, reuse, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
         }
 
         /// Without a wish, a given clip decides: as much of it as the model takes.
@@ -175,6 +180,37 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Plan
             wanted.blocks().forEach(b -> require(b >= 0 && b < blocks,
                     "block %d to be skipped; this network has blocks 0 to %d", b, blocks - 1));
             return wanted.blocks().isEmpty() ? wanted.blocks(List.of((int) Math.round(SKIPPED_DEPTH * (blocks - 1)))) : wanted;
+        }
+
+        /// The threshold is the model's choice unless the request names one.
+        private Reuse reuse(Reuse wanted) {
+            return switch (wanted) {
+                case Reuse.Stack stack -> {
+                    stack.threshold().ifPresent(t -> require(Double.isFinite(t) && t >= 0,
+                            "a threshold of %s for reusing blocks; give 0 (never) or more", t));
+                    yield stack.threshold().isPresent() ? stack : stack.threshold(parts.drift().threshold());
+                }
+                case Reuse.Attention(var every, var everyCross, var low, var high) -> {
+                    require(every >= 1 && everyCross >= 1, "one of %d and one of %d attentions computed; give 1 (all) or "
+                            + "more", every, everyCross);
+                    require(low <= high, "attentions reused within the timesteps %s to %s, which are none", low, high);
+                    yield wanted;
+                }
+            };
+        }
+
+        private void checkReuse(Plan plan) {
+            require(plan.steps().stream().allMatch(s -> s.at().equals(s.from())), "%s calls the network between steps, "
+                    + "where nothing may be reused; compute everything, or use a folder with another scheduler",
+                    parts.common().samplerName());
+            if (plan.steps().size() <= 2) {
+                notices.add("nothing is reused in %d steps: the first and the last are always computed".formatted(
+                        plan.steps().size()));
+            }
+            if (given.checkpoint().isPresent()) {
+                notices.add("what could be reused was not kept with the checkpoint: the result differs a little from that "
+                        + "of a run without a break");
+            }
         }
 
         private void checkPrompt(String what, String words, Optional<Tensor> features) {

@@ -6,6 +6,7 @@ import org.zoetrope.diffusion.Sampler;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.text.Tokenizer;
+import org.zoetrope.nn.Drift;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Tensor;
@@ -72,6 +73,9 @@ sealed interface Parts permits CogVideoXParts, WanParts {
 
     /// Why the network has no positions for a clip that its autoencoder could take; empty if it has.
     Optional<String> beyondPositions(int width, int height, int frames);
+
+    /// How the network's changes from step to step are counted, for runs that take over what earlier steps computed.
+    Drift drift();
 
     // ---------------------------------------------------------------- words
 

@@ -1,5 +1,6 @@
 package org.zoetrope.pipeline;
 
+import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.tensor.Tensor;
 
 /// What happens during a run, in this order; counts are true counts.
@@ -22,6 +23,9 @@ public sealed interface Progress {
     ///
     /// @param latents where the run stands, [1, T, C, H, W] in float32; valid during the call only
     record Denoising(int done, int steps, Tensor latents) implements Progress {}
+
+    /// Denoising has ended, and some of it was taken over from earlier steps; only of requests that ask for it.
+    record Reused(FeatureCache.Counts counts) implements Progress {}
 
     /// Chunks of frames are decoded; the first report has `done` 0.
     record Decoding(int done, int chunks) implements Progress {}

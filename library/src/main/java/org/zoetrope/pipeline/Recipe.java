@@ -16,12 +16,21 @@ import org.zoetrope.weights.ConfigFile;
 /// @param dtype          number type the network ran in
 /// @param start          what the run started from if not from noise alone: `image` or `video`
 /// @param strength       for a start from video
+/// @param speed          what made it faster and a little different, such as the reuse of earlier steps; empty if nothing
 public record Recipe(String zoetrope, String model, String prompt, String negativePrompt, long seed, int width,
         int height,
         int frames, double fps, int steps, String guidance, String sampler, String dtype, Optional<String> start,
-        Optional<Double> strength) {
+        Optional<Double> strength, Optional<String> speed) {
     /// The version of this software.
     public static final String VERSION = "0.1.0";
+
+    /// A recipe of a run that computes everything.
+    public Recipe(String zoetrope, String model, String prompt, String negativePrompt, long seed, int width, int height,
+            int frames, double fps, int steps, String guidance, String sampler, String dtype, Optional<String> start,
+            Optional<Double> strength) {
+        this(zoetrope, model, prompt, negativePrompt, seed, width, height, frames, fps, steps, guidance, sampler, dtype,
+                start, strength, Optional.empty());
+    }
 
     /// The recipe as the text of a JSON object.
     public String toJson() {
@@ -39,6 +48,6 @@ public record Recipe(String zoetrope, String model, String prompt, String negati
     /// The same recipe for another rate of the finished video.
     public Recipe fps(double rate) {
         return new Recipe(zoetrope, model, prompt, negativePrompt, seed, width, height, frames, rate, steps, guidance,
-                sampler, dtype, start, strength);
+                sampler, dtype, start, strength, speed);
     }
 }

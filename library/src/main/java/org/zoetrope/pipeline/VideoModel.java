@@ -22,6 +22,8 @@ import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.nn.FeatureCache;
+import org.zoetrope.nn.FeatureCache.Branch;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
@@ -397,6 +399,20 @@ public final class VideoModel implements AutoCloseable {
 
     // ---------------------------------------------------------------- noise to latents
 
+    /// All that the steps of one run share.
+    private record Run(Order order, Network model, Features features, Start start, FeatureCache cache) {
+        /// A prediction, in float32.
+        ///
+        /// @param samples whose predictions the samples of the batch are
+        Tensor forward(Tensor input, Step step, Tensor prompt, Optional<Tensor> picture, Branch... samples) {
+            return VideoModel.forward(model, input, step, prompt, picture, pass(step, samples));
+        }
+
+        Pass pass(Step step, Branch... samples) {
+            return cache.pass(step.timestep(), step.isLast(), samples);
+        }
+    }
+
     private Tensor sample(Order order, Network model, Features features, Start start, Rng rng,
             Optional<Checkpoint> checkpoint, ProgressListener listener) {
         var steps = order.plan().steps().size();
@@ -404,50 +420,52 @@ public final class VideoModel implements AutoCloseable {
         var from = checkpoint.map(c -> c.state().to(options.device())).orElseGet(() -> State.of(start.x()));
         var done = new AtomicInteger(from.done());
         listener.on(new Progress.Denoising(from.done(), steps, from.x()));
-        Denoiser denoiser = (x, step) -> {
-            checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
-            return predict(order, model, features, start, x, step);
-        };
-        var sampler = parts.common().sampler();
-        return sampler.sample(order.plan(), from, denoiser, Noise.from(rng), move -> {
-            listener.on(new Progress.Denoising(done.incrementAndGet(), steps, move.to().x()));
-            listener.after(new Checkpoint(order.recipe(), move.to(), rng.state()), () -> sampler.clean(move));
-        }).x();
+        try (var cache = order.reuse().map(r -> FeatureCache.of(r, parts.drift())).orElseGet(FeatureCache::none)) {
+            var run = new Run(order, model, features, start, cache);
+            Denoiser denoiser = (x, step) -> {
+                checkCancelled(listener, "after %d of %d steps".formatted(done.get(), steps));
+                return predict(run, x, step);
+            };
+            var sampler = parts.common().sampler();
+            var latents = sampler.sample(order.plan(), from, denoiser, Noise.from(rng), move -> {
+                listener.on(new Progress.Denoising(done.incrementAndGet(), steps, move.to().x()));
+                listener.after(new Checkpoint(order.recipe(), move.to(), rng.state()), () -> sampler.clean(move));
+            }).x();
+            order.reuse().ifPresent(_ -> listener.on(new Progress.Reused(cache.counts())));
+            return latents;
+        }
     }
 
     /// The guided prediction, in float32: a difference of two predictions is multiplied by the guidance scale, and with
     /// it their rounding.
-    private Tensor predict(Order order, Network model, Features features, Start start, Tensor x, Step step) {
+    private Tensor predict(Run run, Tensor x, Step step) {
+        var start = run.start;
+        var cond = run.features.cond();
         var input = start.first().map(f -> Tensor.cat(List.of(x, f), 2)).orElse(x).to(network.dtype());
-        var guidance = order.guidance();
-        if (features.uncond().isEmpty() || !guidance.needsUncond(step)) {
-            var cond = forward(model, input, step, features.cond(), start.picture());
-            return pushed(order, model, features, start, input, step, cond, cond);
+        var guidance = run.order.guidance();
+        if (run.features.uncond().isEmpty() || !guidance.needsUncond(step)) {
+            var prompted = run.forward(input, step, cond, start.picture(), Branch.COND);
+            return pushed(run, input, step, prompted, prompted);
         }
-        var uncond = features.uncond().get();
-        if (inOneBatch(order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), features.cond().shape())) {
-            var both = forward(model, Tensor.cat(List.of(input, input), 0), step,
-                    Tensor.cat(List.of(uncond, features.cond()), 0),
-                    start.picture().map(p -> Tensor.cat(List.of(p, p), 0))).chunk(2, 0);
-            return pushed(order, model, features, start, input, step, guidance.combine(both.get(1), both.get(0), step), both.get(1));
+        var uncond = run.features.uncond().get();
+        if (inOneBatch(run.order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), cond.shape())) {
+            var both = run.forward(Tensor.cat(List.of(input, input), 0), step, Tensor.cat(List.of(uncond, cond), 0),
+                    start.picture().map(p -> Tensor.cat(List.of(p, p), 0)), Branch.UNCOND, Branch.COND).chunk(2, 0);
+            return pushed(run, input, step, guidance.combine(both.get(1), both.get(0), step), both.get(1));
         }
-        var cond = Scope.run(() -> forward(model, input, step, features.cond(), start.picture()));
-        var guided = guidance.combine(cond, Scope.run(() -> forward(model, input, step, uncond, start.picture())), step);
-        return pushed(order, model, features, start, input, step, guided, cond);
+        var prompted = Scope.run(() -> run.forward(input, step, cond, start.picture(), Branch.COND));
+        var unprompted = Scope.run(() -> run.forward(input, step, uncond, start.picture(), Branch.UNCOND));
+        return pushed(run, input, step, guidance.combine(prompted, unprompted, step), prompted);
     }
 
     /// A guided prediction, pushed away from that of the network without some blocks if the order says so.
-    private static Tensor pushed(Order order, Network model, Features features, Start start, Tensor input, Step step, Tensor guided,
-            Tensor cond) {
-        return order.skip().map(skip -> {
+    private static Tensor pushed(Run run, Tensor input, Step step, Tensor guided, Tensor cond) {
+        return run.order.skip().map(skip -> {
+            var features = run.features;
             var words = skip.kind() == SkipGuidance.Kind.PROMPTED ? features.cond() : features.uncond().orElse(features.cond());
-            return skip.combine(guided, cond, Scope.run(() -> forward(model, input, step, words, start.picture(),
-                    Pass.plain().skipping(Set.copyOf(skip.blocks())))));
+            return skip.combine(guided, cond, Scope.run(() -> forward(run.model, input, step, words, run.start.picture(),
+                    run.pass(step, Branch.WEAKENED).skipping(Set.copyOf(skip.blocks())))));
         }).orElse(guided);
-    }
-
-    private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture) {
-        return forward(model, input, step, prompt, picture, Pass.plain());
     }
 
     private static Tensor forward(Network model, Tensor input, Step step, Tensor prompt, Optional<Tensor> picture,
@@ -552,7 +570,8 @@ public final class VideoModel implements AutoCloseable {
         var reading = textPart
                 .map(_ -> Estimate.activations(textConfig.orElseThrow(), words, text.orElseThrow().dtype()))
                 .orElse(0L);
-        var denoising = parts.denoiseBytes(words, tokens, network.dtype(), batch);
+        var denoising = parts.denoiseBytes(words, tokens, network.dtype(), batch) + order.reuse().map(reuse -> branches
+                * Estimate.kept(reuse, parts.geometry(), parts.sequence(words, tokens), network.dtype())).orElse(0L);
         var decoding = parts.decodeBytes(Math.min(tile.width(), r.width()), Math.min(tile.height(), r.height()),
                 latentFrames, codec.dtype()) + parts.tailBytes(r.width(), r.height(), codec.dtype());
         var eyePart = eye.map(Part::estimate);

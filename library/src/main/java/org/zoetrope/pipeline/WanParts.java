@@ -13,6 +13,7 @@ import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.models.vision.ClipVisionEncoder;
+import org.zoetrope.nn.Drift;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Tensor;
@@ -26,6 +27,9 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         Optional<ClipVisionEncoder.Config> vision, int textTokens, Defaults defaults) implements Parts {
     // num_frames, height, width, num_inference_steps and guidance_scale of the published pipelines; fps of the report.
     private static final Defaults PUBLISHED = new Defaults(832, 480, 81, 16, 50, 5);
+    private static final int WIDTH_1_3B = 1536, WIDTH_14B = 5120;
+    private static final double THRESHOLD_1_3B = 0.05, THRESHOLD_14B = 0.1; // the careful ends of public examples
+    private static final double PLAIN_THRESHOLD = 0.1; // as for the bundled model
     private static final int TEXT_TOKENS = 512; // max_sequence_length of the published pipelines
 
     static WanParts read(ModelFolder folder) {
@@ -122,6 +126,22 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         }
         return Optional.of("%d x %d, %d frames; this network has %d positions along each axis: at most %d pixels and %d frames"
                 .formatted(width, height, frames, most, (long) most * sizeStep(), (most - 1L) * strideT() + 1));
+    }
+
+    /// The polynomials of TeaCache's public code for these models, over the moment before it is projected. The two
+    /// image-to-video models of 14B have one config, so that their names tell them apart.
+    @Override
+    public Drift drift() {
+        if (network.width() == WIDTH_14B && common.folder().kind().takesImage()) {
+            return common.folder().name().contains("720P")
+                    ? new Drift(List.of(-114.36346466, 65.26524496, -18.82220707, 4.91518089, -0.23412683), THRESHOLD_14B)
+                    : new Drift(List.of(-3.02331670e+02, 2.23948934e+02, -5.25463970e+01, 5.87348440e+00, -2.01973289e-01), THRESHOLD_14B);
+        }
+        return switch (network.width()) {
+            case WIDTH_14B -> new Drift(List.of(-5784.54975374, 5449.50911966, -1811.16591783, 256.27178429, -13.02252404), THRESHOLD_14B);
+            case WIDTH_1_3B -> new Drift(List.of(2.39676752e+03, -1.31110545e+03, 2.01331979e+02, -8.29855975e+00, 1.37887774e-01), THRESHOLD_1_3B);
+            default -> Drift.plain(PLAIN_THRESHOLD);
+        };
     }
 
     // ---------------------------------------------------------------- words

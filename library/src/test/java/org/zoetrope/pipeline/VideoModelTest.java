@@ -249,6 +249,7 @@ class VideoModelTest {
                     assertThat(bytes).isPositive();
                     yield "load " + component;
                 }
+                case Progress.Reused(var counts) -> counts.toString();
                 case Progress.Encoding(var what) -> "encode " + what;
                 case Progress.Denoising(var done, var steps, _) -> "denoise %d/%d".formatted(done, steps);
                 case Progress.Decoding(var done, var chunks) -> "decode %d/%d".formatted(done, chunks);

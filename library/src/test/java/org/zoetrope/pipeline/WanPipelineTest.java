@@ -102,6 +102,7 @@ class WanPipelineTest {
             fresh.generate(BOAT.steps(2), progress -> seen.add(switch (progress) {
                 case Progress.Notice(var text) -> text;
                 case Progress.Loading(var component, _) -> "load " + component;
+                case Progress.Reused(var counts) -> counts.toString();
                 case Progress.Encoding(var what) -> "encode " + what;
                 case Progress.Denoising(var done, var steps, _) -> "denoise %d/%d".formatted(done, steps);
                 case Progress.Decoding(var done, var chunks) -> "decode %d/%d".formatted(done, chunks);

@@ -324,6 +324,9 @@ final class Worker {
                 case Progress.Notice _ -> {
                     // The finished video carries it.
                 }
+                case Progress.Reused _ -> {
+                    // Requests to the server compute everything.
+                }
                 case Progress.Loading _ -> stage("load", 0, 0, 0);
                 case Progress.Encoding _ -> stage("encode", 0, 0, 0);
                 case Progress.Denoising(var done, var steps, _) -> {

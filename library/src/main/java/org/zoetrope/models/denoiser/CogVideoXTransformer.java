@@ -186,7 +186,7 @@ public final class CogVideoXTransformer {
         }
         var rotary = config.useRotaryPositionalEmbeddings ? Optional.of(rotary(tokens, rows, columns).to(x.device())) : Optional.<RotaryEmbedding>empty();
         var condSilu = condition.silu();
-        var end = pass.through(List.of(words.flatten(1, -2), video), pass.frames().tensors(), blocks.size(), (state, part) ->
+        var end = pass.through(condition, List.of(words.flatten(1, -2), video), pass.frames().tensors(), blocks.size(), (state, part) ->
                 blocks.get(part.index()).forward(new Streams(state.get(0), state.get(1), copies), condSilu, rotary, part).tensors());
         var modulation = outModulation.forward(condSilu).unsqueeze(1).chunk(2, -1);               // shift, scale
         var y = outNorm.forward(finalNorm.forward(end.get(1))).times(modulation.get(1).plus(1)).plus(modulation.get(0));
@@ -282,7 +282,7 @@ public final class CogVideoXTransformer {
 
         Streams forward(Streams x, Tensor condSilu, Optional<RotaryEmbedding> rotary, Pass.Block pass) {
             var first = norm1.forward(x, condSilu);
-            x = first.add(x, attention.forward(first.streams, rotary, pass));
+            x = first.add(x, pass.branch(Kind.JOINT, () -> attention.forward(first.streams, rotary, pass)));
             var second = norm2.forward(x, condSilu);
             return second.add(x, mlp.forward(second.streams.joined()));
         }

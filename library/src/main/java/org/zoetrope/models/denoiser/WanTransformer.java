@@ -176,7 +176,7 @@ public final class WanTransformer {
         var seen = picture.map(p -> Seen.split(image.orElseThrow().forward(p), words)).orElse(new Seen(words, Optional.empty()));
         var rotary = rotary(frames, rows, columns).to(x.device());
         var tokens = pass.frames().onVideo(patches(x));                                           // [B, V, D]
-        var end = pass.through(List.of(tokens), List.of(words), blocks.size(), (state, part) ->
+        var end = pass.through(moment, List.of(tokens), List.of(words), blocks.size(), (state, part) ->
                 List.of(blocks.get(part.index()).forward(state.getFirst(), modulation, seen, rotary, part)));
         var m = table.plus(moment.unsqueeze(1)).chunk(2, 1);                                      // shift, scale
         return unpatch(out.forward(modulated(end.getFirst(), m.get(0), m.get(1), config.eps)), frames, rows, columns);
@@ -269,9 +269,10 @@ public final class WanTransformer {
 
         Tensor forward(Tensor x, Tensor modulation, Seen seen, RotaryEmbedding rotary, Pass.Block pass) { // [B, V, D]
             var m = table.plus(modulation).chunk(6, 1);                                           // six of [B, 1, D]
-            x = gated(x, self.forward(modulated(x, m.get(0), m.get(1), eps), rotary, pass), m.get(2));
+            var start = x;
+            x = gated(x, pass.branch(Kind.SELF, () -> self.forward(modulated(start, m.get(0), m.get(1), eps), rotary, pass)), m.get(2));
             var asking = x;
-            x = x.plus(cross.forward(crossNorm.map(norm -> norm.forward(asking)).orElse(asking), seen, pass));
+            x = x.plus(pass.branch(Kind.CROSS, () -> cross.forward(crossNorm.map(norm -> norm.forward(asking)).orElse(asking), seen, pass)));
             return gated(x, mlp.forward(modulated(x, m.get(3), m.get(4), eps)), m.get(5));
         }
 
