@@ -177,6 +177,9 @@ final class EditOptions {
             description = "What stdg compares with the source: attention (motion and keys), motion, flow (where "
                     + "things go, and keys), keys, or latents (without gradients) (default: attention).")
     private Optional<Compared> compared;
+    @Option(names = "--live",
+            description = "Find what stdg adds anew where the edit stands, instead of adding what brought the source back.")
+    private boolean live;
     @Option(names = "--keep-maps", paramLabel = "0..1",
             description = "By inversion: share of the steps in which the video looks around as the source does "
                     + "(default: 0).")
@@ -264,6 +267,11 @@ final class EditOptions {
                     Method.VIDEODIRECTOR_DIT);
         }
         belongs(compared.isPresent(), "--compare-by", chosen, Method.STDG, Method.VIDEODIRECTOR_DIT);
+        belongs(live, "--live", chosen, Method.STDG, Method.VIDEODIRECTOR_DIT);
+        if (live && compared.equals(Optional.of(Compared.LATENTS))) {
+            throw new UsageException("--live is about what the network sees, and latents are always compared where the "
+                    + "edit stands; leave it out");
+        }
         for (var seen : Map
                 .of("--keep-maps", keepMaps.isPresent(), "--share-from", shareFrom.isPresent(), "--keep-words",
                         keepWords.isPresent(), "--weigh", !weights.isEmpty())
@@ -322,7 +330,7 @@ final class EditOptions {
 
     /// With motion and appearance drawn to the source, while null-text runs or alone.
     private InversionEdit drawn(InversionEdit plain, NullText nullText) {
-        var published = DecoupledGuidance.published();
+        var published = live ? DecoupledGuidance.published().whereTheEditStands() : DecoupledGuidance.published();
         return switch (compared.orElse(Compared.ATTENTION)) {
             case ATTENTION -> plain.anchor(nullText.guidance(published));
             case MOTION -> plain.anchor(nullText.guidance(published.motionAlone()));

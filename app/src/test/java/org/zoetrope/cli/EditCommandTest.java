@@ -87,7 +87,7 @@ class EditCommandTest {
     @ParameterizedTest
     @ValueSource(strings = {"random", "sdedit", "flowdirector-v1 --draws 2", "flowdirector --without dag,mad-fc",
             "ddim --skip 0.5", "direct", "null-text --iterations 1", "multi-frame --iterations 1", "stdg",
-            "videodirector-dit --iterations 1", "stdg --compare-by latents", "stdg --compare-by flow",
+            "videodirector-dit --iterations 1", "stdg --compare-by latents", "stdg --compare-by flow --live",
             "ddim --keep-maps 0.5 --share-from 0.2 --keep-words 0.8 --weigh square=2",
             "multi-frame --iterations 2 --optimiser lbfgs --curriculum temporal --frames-through bias"})
     void everyMethodIsAtTheDoor(String method) {
@@ -106,6 +106,8 @@ class EditCommandTest {
         edit(clip, "--method", "ddim", "--skip", 1).fails(2, "give 0 to less than 1");
         edit(clip, "--method", "ddim", "--weigh", "elephant=2").fails(2, "a weight for \"elephant\"");
         edit(clip, "--method", "ddim", "--weigh", "square=0").fails(2, "a weight of 0.0 for \"square\"");
+        edit(clip, "--method", "ddim", "--live").fails(2, "--live belongs to stdg");
+        edit(clip, "--method", "stdg", "--live", "--compare-by", "latents").fails(2, "leave it out");
         edit(clip, "--method", "stdg", "--optimiser", "lbfgs").fails(2, "--optimiser belongs to null-text");
     }
 

@@ -15,7 +15,13 @@ public interface Anchor {
     ///
     /// @param unprompted the branch that guidance leads away from
     /// @param shift      added to the state after the step [1, T, C, H, W]
-    record Hold(Branch unprompted, Optional<Tensor> shift) implements Tensors {
+    /// @param live       guidance whose shift is found where the run stands
+    record Hold(Branch unprompted, Optional<Tensor> shift, Optional<DecoupledGuidance> live) implements Tensors {
+        /// A hold that is known before the run.
+        public Hold(Branch unprompted, Optional<Tensor> shift) {
+            this(unprompted, shift, Optional.empty());
+        }
+
         @Override
         public List<Tensor> tensors() {
             var all = new ArrayList<>(unprompted.tensors());

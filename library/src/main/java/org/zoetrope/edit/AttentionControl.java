@@ -96,26 +96,26 @@ public record AttentionControl(double mapsUntil, double sharedFrom, double words
         }
     }
 
-    /// The guided velocity of the edit.
+    /// What is predicted for the edit.
     ///
     /// @param pivot    of the step
     /// @param awayFrom the branch that guidance leads away from
-    Tensor velocity(EditTask task, Step step, Tensor pivot, Tensor x, double guidanceScale, Branch awayFrom) {
+    Prediction predicted(EditTask task, Step step, Tensor pivot, Tensor x, double guidanceScale, Branch awayFrom) {
         var plan = plan(task, step);
         if (plan.isEmpty()) {
-            return task.targetVelocity(x, step, guidanceScale, awayFrom);
+            return task.target(x, step, guidanceScale, awayFrom);
         }
         require(task.windows().count() == 1, "attention to the source needs a clip that the model takes as a whole; this one is "
                 + "looked at in %d windows", task.windows().count());
         return Scope.run(() -> {
             var cond = task.beside(task.from(), pivot, task.to(), x, step, kernel(plan));
             if (guidanceScale == 1) {
-                return cond;
+                return new Prediction(cond, Optional.empty(), guidanceScale);
             }
             var other = plan.unprompted();
             var uncond = other.isEmpty() ? task.velocity(awayFrom, x, step)
                     : task.beside(task.unprompted(), pivot, awayFrom, x, step, kernel(other));
-            return uncond.plus(cond.minus(uncond).times(guidanceScale));
+            return new Prediction(cond, Optional.of(uncond), guidanceScale);
         });
     }
 

@@ -34,8 +34,12 @@ import org.zoetrope.tensor.Torch;
 /// @param depth             of the watched block, 0 the first to 1 the last; later ones are not run
 /// @param strength          size of the move in units of that of guidance; 0 is no guidance of this kind
 /// @param until             share of the steps after which it ends
+/// @param live              whether the shift is found anew where the edit stands, by what the network sees there under the source
+///                          prompt, so that words alone shift nothing; otherwise it is found where the source comes back, and added
+///                          to the edit as it is, as published
 public record DecoupledGuidance(double motionInside, double motionOutside, double appearanceInside,
-        double appearanceOutside, Motion motion, boolean pooled, double depth, double strength, double until) {
+        double appearanceOutside, Motion motion, boolean pooled, double depth, double strength, double until,
+        boolean live) {
     private static final double EPSILON = 1e-5; // of the published mean over a mask
     private static final double TEMPERATURE = 2; // of the flow; it multiplies scores, as published
 
@@ -62,30 +66,36 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
 
     /// The published weights: motion everywhere, appearance outside only; the first two fifths of the steps.
     public static DecoupledGuidance published() {
-        return new DecoupledGuidance(0.5, 0.5, 0, 0.5, Motion.SITES, true, 0.45, 1, 0.4);
+        return new DecoupledGuidance(0.5, 0.5, 0, 0.5, Motion.SITES, true, 0.45, 1, 0.4, false);
     }
 
     /// The same until another share of the steps.
     public DecoupledGuidance until(double share) {
         return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, motion, pooled, depth,
-                strength, share);
+                strength, share, live);
     }
 
     /// The same with another strength.
     public DecoupledGuidance strength(double times) {
         return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, motion, pooled, depth,
-                times, until);
+                times, until, live);
     }
 
     /// The same with other weights.
     public DecoupledGuidance weights(double motionIn, double motionOut, double appearanceIn, double appearanceOut) {
-        return new DecoupledGuidance(motionIn, motionOut, appearanceIn, appearanceOut, motion, pooled, depth, strength, until);
+        return new DecoupledGuidance(motionIn, motionOut, appearanceIn, appearanceOut, motion, pooled, depth, strength, until, live);
     }
 
     /// The same with something else for motion.
     public DecoupledGuidance motion(Motion other) {
         return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, other, pooled, depth,
-                strength, until);
+                strength, until, live);
+    }
+
+    /// The same, found where the edit stands.
+    public DecoupledGuidance whereTheEditStands() {
+        return new DecoupledGuidance(motionInside, motionOutside, appearanceInside, appearanceOutside, motion, pooled, depth,
+                strength, until, true);
     }
 
     /// The same without appearance.

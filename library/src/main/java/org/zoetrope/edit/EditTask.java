@@ -2,6 +2,7 @@ package org.zoetrope.edit;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
@@ -77,17 +78,17 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
 
     /// The guided velocity of the source side.
     Tensor sourceVelocity(Tensor x, Step step, double guidanceScale) {
-        return guided(from, unprompted, EditMask.Side.SOURCE, x, step, guidanceScale);
+        return predicted(from, unprompted, EditMask.Side.SOURCE, x, step, guidanceScale).velocity();
     }
 
     /// The guided velocity of the target side.
     Tensor targetVelocity(Tensor x, Step step, double guidanceScale) {
-        return targetVelocity(x, step, guidanceScale, unprompted);
+        return target(x, step, guidanceScale, unprompted).velocity();
     }
 
-    /// The same, led away from another branch than [#unprompted()].
-    Tensor targetVelocity(Tensor x, Step step, double guidanceScale, Branch awayFrom) {
-        return guided(to, awayFrom, EditMask.Side.TARGET, x, step, guidanceScale);
+    /// What is predicted on the target side, led away from another branch than [#unprompted()].
+    Prediction target(Tensor x, Step step, double guidanceScale, Branch awayFrom) {
+        return predicted(to, awayFrom, EditMask.Side.TARGET, x, step, guidanceScale);
     }
 
     /// The velocity of one branch, not guided and not watched.
@@ -119,14 +120,10 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
                 targetVelocity(zs.plus(delta), step, targetScale));
     }
 
-    private Tensor guided(Branch prompted, Branch awayFrom, EditMask.Side side, Tensor x, Step step, double scale) {
+    private Prediction predicted(Branch prompted, Branch awayFrom, EditMask.Side side, Tensor x, Step step, double scale) {
         var cond = windows.across(x, (part, start) -> mask.watch(side, start,
                 pass -> counted(prompted, part, step, pass)));
-        if (scale == 1) {
-            return cond;
-        }
-        var uncond = velocity(awayFrom, x, step);
-        return uncond.plus(cond.minus(uncond).times(scale));
+        return new Prediction(cond, scale == 1 ? Optional.empty() : Optional.of(velocity(awayFrom, x, step)), scale);
     }
 
     private Tensor counted(Branch branch, Tensor x, Step step, Pass pass) {

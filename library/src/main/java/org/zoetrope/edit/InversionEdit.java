@@ -100,10 +100,14 @@ public record InversionEdit(Inversion inversion, double skipped, double guidance
     private Tensor next(EditTask task, Trajectory pivots, Step step, Anchor.Hold hold, Tensor x) {
         return Scope.run(() -> {
             task.mask().beginStep();
-            var velocity = control.map(c -> c.velocity(task, step, pivots.before(step.index()), x, guidanceScale, hold.unprompted()))
-                    .orElseGet(() -> task.targetVelocity(x, step, guidanceScale, hold.unprompted()));
+            var pivotBefore = pivots.before(step.index());
+            var predicted = control.map(c -> c.predicted(task, step, pivotBefore, x, guidanceScale, hold.unprompted()))
+                    .orElseGet(() -> task.target(x, step, guidanceScale, hold.unprompted()));
+            var velocity = predicted.velocity();
             var moved = moved(x, velocity, step);
-            var held = hold.shift().map(moved::plus).orElse(moved);
+            var shift = hold.shift().or(() -> hold.live().map(live -> live.shift(task, step, x, pivotBefore,
+                    predicted.cond().minus(predicted.uncond().orElseGet(() -> task.velocity(hold.unprompted(), x, step))))));
+            var held = shift.map(moved::plus).orElse(moved);
             var pulled = pull.map(p -> held.minus(p.gradient(x.minus(velocity.times(step.from().sigma())), task)
                     .times(step.from().sigma() * step.to().sigma()))).orElse(held);
             if (task.mask().weights().isEmpty() || step.index() < blendFrom * task.steps()) {

@@ -171,18 +171,30 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
             var chosen = rate;
             for (var i = 0; i < steps.size(); i++) {
                 var step = steps.get(i);
-                var shift = fitter.shift(step, x, pivots.before(step.index()), offset);
-                var aim = fitter.aim(step, x, shift.map(pivots.after(step.index())::minus).orElse(pivots.after(step.index())));
+                if (isIdle(step)) {
+                    holds.add(new Hold(task.unprompted(), Optional.empty(), live(step)));
+                    continue;
+                }
+                var found = fitter.step(step, x, pivots, offset, chosen, budgets[i]);
                 // The first step that has work tries the rates; later ones keep the best.
-                var fit = fitter.fit(aim, offset, chosen, budgets[i]);
-                chosen = fit.rate;
-                offset = fit.offset;
-                holds.add(new Hold(fitter.branch(offset), shift));
-                var moved = InversionEdit.moved(x, fitter.guided(aim, fit.unprompted, guidanceScale), step);
-                x = shift.map(moved::plus).orElse(moved);
+                chosen = found.fit.rate;
+                offset = found.fit.offset;
+                var live = live(step);
+                holds.add(new Hold(fitter.branch(offset), live.isPresent() ? Optional.empty() : found.shift, live));
+                x = found.reached;
             }
             return holds;
         });
+    }
+
+    /// Whether guidance is all there is and has nothing to do on the source's way back.
+    private boolean isIdle(Step step) {
+        return iterations == 0 && guidance.filter(g -> g.live() || !g.acts(step)).isPresent();
+    }
+
+    /// What is left to be found while the edit runs.
+    private Optional<DecoupledGuidance> live(Step step) {
+        return guidance.filter(g -> g.live() && g.acts(step));
     }
 
     private boolean isUnguided(double guidanceScale) {
@@ -221,12 +233,20 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         var looks = (long) curriculum.mostStages() + (curriculum.mostStages() > 1 ? 1 : 0);
         var searched = rate.isPresent() ? 0 : (RATES.length - 1) * (mostIterations(steps) + looks);
         var measured = curriculum instanceof Curriculum.Budget ? 2L * steps : 0;
-        return steps * (iterations + looks + 1) + searched + measured + guided(steps) * 4L;
+        var live = guidance.filter(DecoupledGuidance::live).isPresent();
+        // Prompted, unprompted, and up to the watched block at the state and at the pivot.
+        var whileEditing = live ? guided(steps) * (guidanceScale == 1 ? 3L : 2L) : 0;
+        if (iterations == 0) {
+            return guidance.isEmpty() ? 2L * steps : live ? whileEditing : guided(steps) * 4L;
+        }
+        return steps * (iterations + looks + 1) + searched + measured + guided(steps) * 3L + whileEditing;
     }
 
     @Override
     public long mostGradients(int steps) {
-        return guided(steps) + (long) steps * iterations + (rate.isPresent() ? 0 : (RATES.length - 1) * mostIterations(steps));
+        var live = guidance.filter(DecoupledGuidance::live).isPresent();
+        var searched = rate.isPresent() || iterations == 0 ? 0 : (RATES.length - 1) * mostIterations(steps);
+        return guided(steps) * (live && iterations > 0 ? 2L : 1L) + (long) steps * iterations + searched;
     }
 
     /// Steps under guidance towards the pivots.
@@ -259,6 +279,20 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         @Override
         public List<Tensor> tensors() {
             return List.of(offset, unprompted);
+        }
+    }
+
+    /// What came of one step.
+    ///
+    /// @param shift   that guidance towards the pivots added
+    /// @param reached the state after it
+    private record Found(Fit fit, Optional<Tensor> shift, Tensor reached) implements Tensors {
+        @Override
+        public List<Tensor> tensors() {
+            var all = new ArrayList<>(fit.tensors());
+            shift.ifPresent(all::add);
+            all.add(reached);
+            return all;
         }
     }
 
@@ -303,22 +337,31 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
                 return Curriculum.proportional(total, steps.stream().map(_ -> 1.0).toList());
             }
             return Curriculum.proportional(total, steps.stream().map(step -> Scope.run(() -> {
-                var aim = aim(step, pivots.before(step.index()), pivots.after(step.index()));
+                var x = pivots.before(step.index());
+                var aim = aim(step, x, task.sourceVelocity(x, step, 1), pivots.after(step.index()));
                 return at(aim, scale, task.velocity(task.unprompted(), aim.x, step)).rho();
             })).toList());
         }
 
-        /// What guidance towards the pivots adds to the state after a step; it is decided before the features are.
-        Optional<Tensor> shift(Step step, Tensor x, Tensor pivot, Tensor offset) {
-            return options.guidance.filter(g -> g.acts(step)).map(g -> Scope.run(() -> {
-                var gap = task.sourceVelocity(x, step, 1).minus(task.velocity(branch(offset), x, step));
-                return g.shift(task, step, x, pivot, gap);
-            }));
+        /// One step of the source's way back.
+        Found step(Step step, Tensor x, Trajectory pivots, Tensor offset, OptionalDouble rate, int budget) {
+            return Scope.run(() -> {
+                var prompted = task.sourceVelocity(x, step, 1);
+                var guidance = options.guidance.filter(g -> g.acts(step));
+                var looked = guidance.isPresent() || options.iterations == 0
+                        ? Optional.of(task.velocity(branch(offset), x, step)) : Optional.<Tensor>empty();
+                // The shift is decided before the features are, which are optimised given it.
+                var shift = guidance.map(g -> g.shift(task, step, x, pivots.before(step.index()), prompted.minus(looked.orElseThrow())));
+                var pivot = shift.map(pivots.after(step.index())::minus).orElse(pivots.after(step.index()));
+                var aim = aim(step, x, prompted, pivot);
+                var fit = budget == 0 && looked.isPresent() ? new Fit(offset, 0, looked.get(), rate) : fit(aim, offset, rate, budget);
+                var moved = InversionEdit.moved(x, guided(aim, fit.unprompted, scale), step);
+                return new Found(fit, shift, shift.map(moved::plus).orElse(moved));
+            });
         }
 
-        Aim aim(Step step, Tensor x, Tensor pivot) {
-            return Scope.run(() -> new Aim(step, x, task.sourceVelocity(x, step, 1),
-                    pivot.minus(x).div(step.to().sigma() - step.from().sigma())));
+        private static Aim aim(Step step, Tensor x, Tensor prompted, Tensor pivot) {
+            return new Aim(step, x, prompted, pivot.minus(x).div(step.to().sigma() - step.from().sigma()));
         }
 
         Tensor guided(Aim aim, Tensor unprompted, double guidance) {

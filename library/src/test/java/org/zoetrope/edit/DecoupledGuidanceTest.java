@@ -64,7 +64,7 @@ class DecoupledGuidanceTest {
         var still = NullText.defaults().iterations(0).rate(0.1);
         var wanted = plain.edit(task(network)).toFloats();
         for (var none : List.of(DecoupledGuidance.published().strength(0), DecoupledGuidance.published().weights(0, 0, 0, 0),
-                DecoupledGuidance.published().until(0))) {
+                DecoupledGuidance.published().until(0), DecoupledGuidance.published().whereTheEditStands().strength(0))) {
             var task = task(network);
             assertThat(plain.anchor(still.guidance(none)).edit(task).toFloats()).isEqualTo(wanted);
             assertThat(task.counter().backwards()).isZero();
@@ -80,7 +80,7 @@ class DecoupledGuidanceTest {
         var pivot = new Rng(2).normal(DType.FLOAT64, 1, FRAMES, RandomDit.CHANNELS, 4, 4);
         for (var pooled : List.of(true, false)) {
             for (var motion : Motion.values()) {
-                var guidance = new DecoupledGuidance(0.5, 0.5, 0.3, 0.5, motion, pooled, 0.5, 1, 1);
+                var guidance = new DecoupledGuidance(0.5, 0.5, 0.3, 0.5, motion, pooled, 0.5, 1, 1, false);
                 var gradient = gradient(guidance, task, x, pivot);
                 var step = gradient.times(1e-4 / gradient.abs().max().item());
                 var at = task.plan().steps().get(1);
@@ -170,8 +170,8 @@ class DecoupledGuidanceTest {
     void pooledKeysDoNotSeePlaces() {
         var reference = features(1);
         var moved = Features.sites(reference.motion(), reference.keys().flip(1));
-        var pooled = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, true, 0.5, 1, 1);
-        var single = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, false, 0.5, 1, 1);
+        var pooled = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, true, 0.5, 1, 1, false);
+        var single = new DecoupledGuidance(0, 0, 0, 1, Motion.SITES, false, 0.5, 1, 1, false);
         assertThat(pooled.loss(reference, moved, Optional.empty()).item()).isLessThan(1e-10);
         assertThat(single.loss(reference, moved, Optional.empty()).item()).isGreaterThan(0.1);
     }
@@ -207,7 +207,7 @@ class DecoupledGuidanceTest {
                 scores[(from * FRAMES + frame) * places + row * columns + Math.floorMod(column, columns)] = 50;
             }
         }
-        return Tensor.of(scores, FRAMES * places, FRAMES, places);
+        return Tensor.of(scores, (long) FRAMES * places, FRAMES, places);
     }
 
     private static Features flow(Tensor scores) {
@@ -266,14 +266,69 @@ class DecoupledGuidanceTest {
 
     // ---------------------------------------------------------------- in a run
 
+    private static InversionEdit edit(double scale, NullText anchor) {
+        return new InversionEdit(new Inversion.FixedPoint(1, 0), 0, scale, anchor, Optional.empty(), Optional.empty(), 1);
+    }
+
+    private static NullText alone(DecoupledGuidance guidance) {
+        return NullText.defaults().iterations(0).rate(0.1).guidance(guidance);
+    }
+
+    /// Where the edit stands where the source would, both ways find the same shifts.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void underTheWordsOfTheSourceLiveGuidanceIsThatOfTheSource(Network network) {
+        var same = RandomDit.task(network, FRAMES, 4, 5, 5).withTokens(new TokenGrid(2, 1, 3, RandomDit.WIDTH));
+        var stored = edit(3, alone(DecoupledGuidance.published())).edit(same);
+        var live = edit(3, alone(DecoupledGuidance.published().whereTheEditStands())).edit(same);
+        assertThat(live.minus(stored).abs().max().item()).isLessThan(1e-5);
+        assertThat(live.minus(edit(3, NullText.defaults().iterations(0)).edit(same)).abs().max().item()).isGreaterThan(1e-4);
+    }
+
+    /// Under other words the edit stands elsewhere, and its shifts are others.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void underOtherWordsLiveGuidanceIsItsOwn(Network network) {
+        var other = RandomDit.task(network, FRAMES, 4, 5, 6).withTokens(new TokenGrid(2, 1, 3, RandomDit.WIDTH));
+        var stored = edit(3, alone(DecoupledGuidance.published())).edit(other);
+        var live = edit(3, alone(DecoupledGuidance.published().whereTheEditStands())).edit(other);
+        assertThat(live.minus(stored).abs().max().item()).isGreaterThan(1e-4);
+    }
+
+    /// The cost table: each step of guidance is two evaluations and a gradient, wherever it is found; the source's own way
+    /// back is two more, which live guidance alone does not need.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void guidanceCostsTwoEvaluationsAndAGradientAStep(Network network) {
+        var published = DecoupledGuidance.published().until(0.5);
+        for (var scale : List.of(1.0, 3.0)) {
+            var perPrediction = scale == 1 ? 1 : 2;
+            var live = task(network);
+            edit(scale, alone(published.whereTheEditStands())).edit(live);
+            // At guidance 1 nothing else needs the velocity without words, whose distance sizes the shift.
+            assertThat(live.counter().forwards()).isEqualTo(4 * (1 + perPrediction) + 2 * (2 + 2 - perPrediction));
+            assertThat(live.counter().backwards()).isEqualTo(2);
+            var stored = task(network);
+            edit(scale, alone(published)).edit(stored);
+            assertThat(stored.counter().forwards()).isEqualTo(4 * (1 + perPrediction) + 2 * (2 + 2));
+            assertThat(stored.counter().backwards()).isEqualTo(2);
+            for (var guidance : List.of(published, published.whereTheEditStands())) {
+                var editor = edit(scale, alone(guidance));
+                assertThat(editor.evaluations(4, 1)).isEqualTo((guidance.live() ? live : stored).counter().forwards());
+                assertThat(editor.gradients(4)).isEqualTo(2);
+            }
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("networks")
     void costsStayWithinWhatIsAnnounced(Network network) {
-        var anchor = NullText.defaults().iterations(1).rate(0.1).guidance(DecoupledGuidance.published().until(0.5));
-        var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, 3, anchor, Optional.empty(), Optional.empty(), 0);
-        var task = task(network);
-        editor.edit(task);
-        assertThat(task.counter().forwards()).isLessThanOrEqualTo(editor.evaluations(4, 1));
-        assertThat(task.counter().backwards()).isEqualTo(4 + 2).isLessThanOrEqualTo(editor.gradients(4));
+        for (var guidance : List.of(DecoupledGuidance.published().until(0.5), DecoupledGuidance.published().until(0.5).whereTheEditStands())) {
+            var editor = edit(3, NullText.defaults().iterations(1).rate(0.1).tolerance(0).guidance(guidance));
+            var task = task(network);
+            editor.edit(task);
+            assertThat(task.counter().forwards()).isEqualTo(editor.evaluations(4, 1));
+            assertThat(task.counter().backwards()).isEqualTo(4 + (guidance.live() ? 4 : 2)).isEqualTo(editor.gradients(4));
+        }
     }
 }
