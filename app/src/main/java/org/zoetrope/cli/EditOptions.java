@@ -102,7 +102,7 @@ final class EditOptions {
     /// Curricula of null-text by the names they are typed as.
     enum Order {
         PLAIN(new Curriculum.Plain()), TEMPORAL(new Curriculum.Temporal(2, 1.5)), GUIDANCE(new Curriculum.Guidance()),
-        BUDGET(new Curriculum.Budget());
+        BUDGET(new Curriculum.Budget()), LENGTH(new Curriculum.ClipLength());
 
         private final Curriculum curriculum;
 
@@ -166,8 +166,8 @@ final class EditOptions {
     private Optional<Optimiser> optimiser;
     @Option(names = "--curriculum", paramLabel = "NAME",
             description = "In what order null-text learns: plain, temporal (all frames alike, slow changes, each "
-                    + "frame), guidance (little first) or budget (iterations where guidance errs most) "
-                    + "(default: plain).")
+                    + "frame), guidance (little first), budget (iterations where guidance errs most) or length (every second "
+                    + "frame first) (default: plain).")
     private Optional<Order> curriculum;
     @Option(names = "--critic", paramLabel = "WEIGHT",
             description = "Weight of a critic that learns the clip in the last third of null-text, such as 0.001 "

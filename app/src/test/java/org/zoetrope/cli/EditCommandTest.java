@@ -89,6 +89,7 @@ class EditCommandTest {
             "ddim --skip 0.5", "direct", "null-text --iterations 1", "multi-frame --iterations 1", "stdg",
             "videodirector-dit --iterations 1", "stdg --compare-by latents", "stdg --compare-by flow --live",
             "ddim --keep-maps 0.5 --share-from 0.2 --keep-words 0.8 --weigh square=2",
+            "multi-frame --iterations 4 --curriculum length",
             "multi-frame --iterations 2 --optimiser lbfgs --curriculum temporal --frames-through bias"})
     void everyMethodIsAtTheDoor(String method) {
         edit(clip, (Object[]) ("--method " + method).split(" ")).succeeds();

@@ -4,6 +4,8 @@ import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.zoetrope.tensor.Tensor;
 
 /// In what order null-text learns. All of them are ours; on a toy model none but the rate mattered much.
 public sealed interface Curriculum {
@@ -12,7 +14,12 @@ public sealed interface Curriculum {
     /// @param layout     what may change
     /// @param guidance   scale at which the error is measured
     /// @param iterations share of the step's budget
-    record Stage(NullText.Layout layout, double guidance, int iterations) {}
+    /// @param stride     1 for the whole clip, 2 for every second frame of tokens as a clip of its own
+    record Stage(NullText.Layout layout, double guidance, int iterations, int stride) {
+        Stage(NullText.Layout layout, double guidance, int iterations) {
+            this(layout, guidance, iterations, 1);
+        }
+    }
 
     /// The stages of one step; their iterations add up to the budget.
     ///
@@ -25,6 +32,16 @@ public sealed interface Curriculum {
     /// Most stages of a step.
     default int mostStages() {
         return 1;
+    }
+
+    /// Evaluations that all stages of a step take together besides their looks.
+    default int besides() {
+        return 0;
+    }
+
+    /// Why this cannot be done with a clip, each reason with what to do instead; empty if it can.
+    default List<String> obstacles(ClipShape clip) {
+        return List.of();
     }
 
     /// Everything at once.
@@ -84,6 +101,57 @@ public sealed interface Curriculum {
         @Override
         public int mostStages() {
             return SHARES.length;
+        }
+    }
+
+    /// A shorter clip first: every second frame of tokens, shown to the network as a clip of its own, costs half or less. What
+    /// was found goes to the whole clip, the frames between halfway from neighbour to neighbour, and learns on. For networks
+    /// that take clips of any length, since to them the short one moves twice as fast.
+    record ClipLength() implements Curriculum {
+        private static final double[] SHARES = {0.4, 0.6};
+
+        @Override
+        public List<Stage> stages(NullText.Layout layout, double guidance, int budget) {
+            var parts = split(budget, SHARES.length, SHARES);
+            return List.of(new Stage(layout, guidance, parts[0], 2), new Stage(layout, guidance, parts[1]));
+        }
+
+        @Override
+        public int mostStages() {
+            return SHARES.length;
+        }
+
+        /// The prompted velocity of the short clip.
+        @Override
+        public int besides() {
+            return 1;
+        }
+
+        @Override
+        public List<String> obstacles(ClipShape clip) {
+            var all = new ArrayList<>(clip.inParts("learning from every second frame first"));
+            if (clip.fixed()) {
+                all.add("learning from every second frame first shows the model a shorter clip, and this one has learned its positions "
+                        + "and knows one length; choose another curriculum");
+            }
+            return all;
+        }
+
+        /// Every second of so many frames.
+        static long[] kept(int frames) {
+            return IntStream.range(0, (frames + 1) / 2).mapToLong(f -> 2L * f).toArray();
+        }
+
+        /// From every second frame to all: those between are the mean of their neighbours, and a last one without a second
+        /// neighbour is as its first [frames, kept].
+        static Tensor between(int frames) {
+            var kept = (frames + 1) / 2;
+            var values = new float[frames * kept];
+            for (var f = 0; f < frames; f++) {
+                values[f * kept + f / 2] += 0.5f;
+                values[f * kept + Math.min(kept - 1, (f + 1) / 2)] += 0.5f;
+            }
+            return Tensor.of(values, frames, kept);
         }
     }
 

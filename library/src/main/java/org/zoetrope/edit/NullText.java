@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.nn.FrameShift;
@@ -161,6 +162,9 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         require(layout instanceof Layout.Shared && means == Means.TEXT || task.windows().count() == 1,
                 "what each latent frame has for itself needs a clip that the model takes as a whole; this one is looked at in %d "
                         + "windows", task.windows().count());
+        require(!(curriculum instanceof Curriculum.ClipLength) || task.windows().count() == 1,
+                "learning from every second frame first needs a clip that the model takes as a whole; this one is looked at in %d "
+                        + "windows", task.windows().count());
         return Scope.run(() -> {
             var fitter = new Fitter(this, task, guidanceScale);
             var steps = Anchor.steps(task, pivots);
@@ -214,6 +218,9 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         if (isForEachFrame() || means != Means.TEXT) {
             all.addAll(clip.inParts("what each latent frame has for itself"));
         }
+        if (iterations > 0) {
+            all.addAll(curriculum.obstacles(clip));
+        }
         guidance.ifPresent(g -> all.addAll(g.obstacles(clip)));
         return all;
     }
@@ -230,7 +237,7 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
 
     @Override
     public long mostEvaluations(int steps, double guidanceScale) {
-        var looks = (long) curriculum.mostStages() + (curriculum.mostStages() > 1 ? 1 : 0);
+        var looks = (long) curriculum.mostStages() + (curriculum.mostStages() > 1 ? 1 : 0) + curriculum.besides();
         var searched = rate.isPresent() ? 0 : (RATES.length - 1) * (mostIterations(steps) + looks);
         var measured = curriculum instanceof Curriculum.Budget ? 2L * steps : 0;
         var live = guidance.filter(DecoupledGuidance::live).isPresent();
@@ -400,6 +407,10 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
                 }
                 var offset = from;
                 for (var stage : stages) {
+                    if (stage.stride() > 1) {
+                        offset = learnedShort(aim, offset, stage, rate);
+                        continue;
+                    }
                     var found = stage(aim, offset, stage, rate);
                     offset = found.offset;
                     if (stage.guidance() == scale && (best.isEmpty() || found.loss < best.get().loss)) {
@@ -410,6 +421,25 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
                     }
                 }
                 return best.orElseThrow();
+            });
+        }
+
+        /// What a clip of every second frame of tokens asks for, as far as all frames go.
+        private Tensor learnedShort(Aim aim, Tensor from, Curriculum.Stage stage, double rate) {
+            return Scope.run(() -> {
+                var kept = Curriculum.ClipLength.kept(frames);
+                var perToken = Math.toIntExact(aim.x.size(1) / frames);
+                var latents = LongStream.of(kept).flatMap(f -> LongStream.range(f * perToken, (f + 1) * perToken)).toArray();
+                UnaryOperator<Tensor> ofLatents = x -> x.indexSelect(1, Tensor.of(latents, latents.length).to(x.device()));
+                var x = ofLatents.apply(aim.x);
+                var part = task.withMask(new EditMask.Fixed(task.mask().weights().map(ofLatents), Optional.empty()));
+                // The critic knows the whole clip.
+                var fitter = new Fitter(options, part, scale, negative, kept.length, unit, Optional.empty());
+                var fewer = from.size(0) == 1 ? from : from.indexSelect(0, Tensor.of(kept, kept.length).to(from.device()));
+                var found = fitter.stage(new Aim(aim.step, x, part.sourceVelocity(x, aim.step, 1), ofLatents.apply(aim.wanted)), fewer,
+                        stage, rate).offset;
+                return found.size(0) == 1 && !(stage.layout() instanceof Layout.PerFrame) ? found
+                        : Curriculum.ClipLength.between(frames).like(found).matmul(found.flatten(1, 2)).reshape(frames, found.size(1), found.size(2));
             });
         }
 

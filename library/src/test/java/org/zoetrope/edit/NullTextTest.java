@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
@@ -60,7 +62,9 @@ class NullTextTest {
         return Stream.of(n -> n, n -> n.descent(new Descent.Plateau(2)), n -> n.descent(new Descent.Lbfgs(5)),
                 n -> n.layout(each).curriculum(new Curriculum.Temporal(2, 1.5)),
                 n -> n.layout(each).curriculum(new Curriculum.Temporal(2, 1)),
-                n -> n.curriculum(new Curriculum.Guidance()), n -> n.curriculum(new Curriculum.Budget()));
+                n -> n.curriculum(new Curriculum.Guidance()), n -> n.curriculum(new Curriculum.Budget()),
+                n -> n.curriculum(new Curriculum.ClipLength()), n -> n.layout(each).curriculum(new Curriculum.ClipLength()),
+                n -> n.layout(new NullText.Layout.Cosine(2)).curriculum(new Curriculum.ClipLength()));
     }
 
     @ParameterizedTest
@@ -94,7 +98,7 @@ class NullTextTest {
 
     @Test
     void stagesAddUpToTheBudget() {
-        for (var curriculum : List.of(new Curriculum.Plain(), new Curriculum.Temporal(2, 1.5), new Curriculum.Guidance())) {
+        for (var curriculum : List.of(new Curriculum.Plain(), new Curriculum.Temporal(2, 1.5), new Curriculum.Guidance(), new Curriculum.ClipLength())) {
             for (var budget = 0; budget < 14; budget++) {
                 var stages = curriculum.stages(new NullText.Layout.PerFrame(), 6, budget);
                 assertThat(stages.stream().mapToInt(Curriculum.Stage::iterations).sum()).isEqualTo(budget);
@@ -103,6 +107,48 @@ class NullTextTest {
                 assertThat(stages.size()).isLessThanOrEqualTo(curriculum.mostStages());
             }
         }
+    }
+
+    /// What changes evenly over time is kept by leaving frames out and putting them back.
+    @Test
+    void framesBetweenAreHalfwayFromNeighbourToNeighbour() {
+        assertThat(Curriculum.ClipLength.kept(5)).containsExactly(0, 2, 4);
+        assertThat(Curriculum.ClipLength.kept(4)).containsExactly(0, 2);
+        assertThat(Curriculum.ClipLength.between(5).matmul(Tensor.of(new float[] {0, 2, 4}, 3, 1)).toFloats())
+                .containsExactly(0, 1, 2, 3, 4);
+        assertThat(Curriculum.ClipLength.between(4).matmul(Tensor.of(new float[] {0, 2}, 2, 1)).toFloats())
+                .containsExactly(0, 1, 2, 2);
+        assertThat(Curriculum.ClipLength.between(1).toFloats()).containsExactly(1);
+    }
+
+    /// Transformers of both kinds take the short clip by every means, and the mask's background goes with it.
+    @ParameterizedTest
+    @EnumSource
+    void transformersLearnFromAShortClip(NullText.Means means) {
+        var frames = 6;
+        var cells = new boolean[16];
+        cells[5] = true;
+        var mask = EditMask.fixed(new LatentMask(4, 4, Collections.nCopies(frames, cells)), SoftEdge.hard());
+        var options = NullText.defaults().rate(0.1).iterations(4).means(means).layout(new NullText.Layout.PerFrame())
+                .loss(NullLoss.defaults().background(1)).tolerance(0).curriculum(new Curriculum.ClipLength());
+        var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, GUIDANCE, options, Optional.empty(), Optional.empty(), 1);
+        for (var network : List.of(RandomDit.joint(2, DType.FLOAT32), RandomDit.cross(2))) {
+            var task = RandomDit.task(network, frames, 2, 5, 5).withMask(mask);
+            editor.edit(task);
+            assertThat(task.counter().forwards()).isLessThanOrEqualTo(editor.evaluations(2, 1));
+            assertThat(task.counter().backwards()).isPositive().isLessThanOrEqualTo(editor.gradients(2));
+        }
+    }
+
+    @Test
+    void aShortClipIsForModelsOfAnyLength() {
+        var options = NullText.defaults().curriculum(new Curriculum.ClipLength());
+        assertThat(options.obstacles(new ClipShape(17, 4, 5, 1, false), 6)).isEmpty();
+        assertThat(options.obstacles(new ClipShape(17, 4, 5, 1, true), 6)).singleElement().asString().contains("learned its positions");
+        assertThat(options.obstacles(new ClipShape(17, 4, 5, 2, false), 6)).singleElement().asString().contains("2 windows");
+        var task = task(2).withWindows(new Windows(FRAMES, 3, 2));
+        assertThatThrownBy(() -> options.along(task, new Trajectory(0, List.of(task.source())), 6)).isInstanceOf(ShapeException.class)
+                .hasMessageContaining("2 windows");
     }
 
     @Test

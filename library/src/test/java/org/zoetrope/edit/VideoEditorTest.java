@@ -201,6 +201,9 @@ class VideoEditorTest {
         try (var paired = VideoModel.open(TinyModels.pairedTextToVideo(folder.resolve("paired")))) {
             var edited = edit(paired, clip(9, 32, 32, 8), SQUARE.mask(MaskSource.attention()));
             assertThat(edited.frames().count()).isEqualTo(9);
+            var inverted = inversion(3, NullText.defaults().rate(0.1).iterations(3).layout(new NullText.Layout.PerFrame())
+                    .curriculum(new Curriculum.ClipLength()));
+            assertThat(edit(paired, clip(9, 32, 32, 8), SQUARE.editor(inverted)).frames().count()).isEqualTo(9);
         }
     }
 
