@@ -110,6 +110,8 @@ final class EditExam {
                 new Way("multi-frame", inversion.anchor(eachFrame), velocity),
                 new Way("stdg", inversion.anchor(NullText.defaults().iterations(0).rate(1)
                         .guidance(DecoupledGuidance.published())), velocity),
+                new Way("stdg-live", inversion.anchor(NullText.defaults().iterations(0).rate(1)
+                        .guidance(DecoupledGuidance.published().whereTheEditStands())), velocity),
                 new Way("stdg-latents", inversion.pull(LatentStatistics.published()), velocity),
                 new Way("attention-control", inversion.control(AttentionControl.defaults()), velocity),
                 new Way("videodirector-dit", inversion.anchor(eachFrame.guidance(DecoupledGuidance.published()))

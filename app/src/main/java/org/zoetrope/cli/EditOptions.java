@@ -166,8 +166,8 @@ final class EditOptions {
     private Optional<Optimiser> optimiser;
     @Option(names = "--curriculum", paramLabel = "NAME",
             description = "In what order null-text learns: plain, temporal (all frames alike, slow changes, each "
-                    + "frame), guidance (little first), budget (iterations where guidance errs most) or length (every second "
-                    + "frame first) (default: plain).")
+                    + "frame), guidance (little first), budget (iterations where guidance errs most) or length (every "
+                    + "second frame first) (default: plain).")
     private Optional<Order> curriculum;
     @Option(names = "--critic", paramLabel = "WEIGHT",
             description = "Weight of a critic that learns the clip in the last third of null-text, such as 0.001 "
@@ -178,7 +178,8 @@ final class EditOptions {
                     + "things go, and keys), keys, or latents (without gradients) (default: attention).")
     private Optional<Compared> compared;
     @Option(names = "--live",
-            description = "Find what stdg adds anew where the edit stands, instead of adding what brought the source back.")
+            description = "Find what stdg adds anew where the edit stands, instead of adding what brought the "
+                    + "source back.")
     private boolean live;
     @Option(names = "--keep-maps", paramLabel = "0..1",
             description = "By inversion: share of the steps in which the video looks around as the source does "

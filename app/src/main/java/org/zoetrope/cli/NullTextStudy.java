@@ -62,7 +62,8 @@ final class NullTextStudy {
             new Pair("per frame (J3) / null-text", "null-text per frame (J3)", "null-text"),
             new Pair("2 cosines / null-text", "null-text, 2 cosines", "null-text"),
             new Pair("S1 and K / ddim", "stdg S1 and K", "ddim"), new Pair("S1 / ddim", "stdg S1", "ddim"),
-            new Pair("K / ddim", "stdg K", "ddim"), new Pair("S3 / ddim", "stdg S3", "ddim"),
+            new Pair("S2m / ddim", "stdg S2m", "ddim"), new Pair("K / ddim", "stdg K", "ddim"),
+            new Pair("S3 / ddim", "stdg S3", "ddim"),
             new Pair("null-text with S1 and K / without", "null-text, stdg S1 and K", "null-text"),
             new Pair("null-text with S3 / without", "null-text, stdg S3", "null-text"));
 
@@ -110,6 +111,8 @@ final class NullTextStudy {
         methods.put("null-text per frame (J3)", w -> InversionEdit.plain(w).anchor(each.means(NullText.Means.BIAS)));
         methods.put("stdg S1 and K", w -> InversionEdit.plain(w).anchor(none.guidance(whole)));
         methods.put("stdg S1", w -> InversionEdit.plain(w).anchor(none.guidance(whole.motionAlone())));
+        methods.put("stdg S2m", w -> InversionEdit.plain(w).anchor(none.guidance(
+                whole.motionAlone().motion(DecoupledGuidance.Motion.FLOW))));
         methods.put("stdg K", w -> InversionEdit.plain(w).anchor(none.guidance(whole.keysAlone())));
         methods.put("stdg S3", w -> InversionEdit.plain(w).pull(LatentStatistics.published()));
         methods.put("null-text, stdg S1 and K", w -> InversionEdit.plain(w).anchor(shared.guidance(whole)));

@@ -136,6 +136,17 @@ class CommandsTest {
         type("study", "perpetual-motion", "-m", model).fails(2, "perpetual-motion");
     }
 
+    @Test
+    void blocksAreStudiedOneByOne() throws IOException {
+        var out = folder.resolve("blocks");
+        type("study", "what-blocks-see", "-m", model, "--clips", 1, "--steps", 4, "--out", out).succeeds();
+        assertThat(Files.readString(out.resolve("report.md"))).contains("# what-blocks-see")
+                .contains("S2m, motion / colour").contains("| 0 | 0.80 |").contains("| 0.30 |")
+                .contains("finds them best").doesNotContain("NaN");
+        assertThat(Files.readString(out.resolve("report.html"))).contains("<h1>what-blocks-see</h1>");
+        type("study", "what-blocks-see", "-m", model, "--edits", 2).fails(2, "leave --guidance");
+    }
+
     // ---------------------------------------------------------------- inspect
 
     @Test

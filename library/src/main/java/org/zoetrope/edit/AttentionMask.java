@@ -124,7 +124,8 @@ final class AttentionMask implements EditMask {
         return values;
     }
 
-    private LatentMask binarised(List<double[]> maps, long frames) {
+    /// Where maps of phrases are above their mean, once smoothed.
+    LatentMask binarised(List<double[]> maps, long frames) {
         int height = ever.height(), width = ever.width();
         if (maps.isEmpty()) {
             return LatentMask.empty((int) frames, height, width);

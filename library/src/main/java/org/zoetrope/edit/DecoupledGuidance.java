@@ -307,7 +307,7 @@ public record DecoupledGuidance(double motionInside, double motionOutside, doubl
     }
 
     /// The squared difference of keys: of their means over the mask, frame by frame, or token by token.
-    private Tensor appearance(Features reference, Features seen, Tensor mask) {
+    Tensor appearance(Features reference, Features seen, Tensor mask) {
         var weights = mask.unsqueeze(-1);                                                         // [T, S, 1]
         if (!pooled) {
             return seen.keys.minus(reference.keys).square().times(weights).sum()

@@ -283,6 +283,10 @@ public final class VideoEditor {
 
     /// The places of a phrase's tokens among those of a prompt.
     private int[] columns(String phrase, String prompt) {
+        return columns(model, phrase, prompt);
+    }
+
+    static int[] columns(VideoModel model, String phrase, String prompt) {
         var words = model.tokens(phrase);
         var end = phrase.isBlank() ? 0 : Math.max(0, words.length() - 1); // the end token is not the phrase's
         return Phrases.find(Arrays.copyOf(words.ids(), end), model.tokens(prompt).ids());
