@@ -340,7 +340,7 @@ public record NullText(Means means, Layout layout, Descent descent, int iteratio
         /// Iterations of each step.
         int[] budgets(List<Step> steps, Trajectory pivots) {
             var total = steps.size() * options.iterations;
-            if (!(options.curriculum instanceof Curriculum.Budget)) {
+            if (!(options.curriculum instanceof Curriculum.Budget) || total == 0) {
                 return Curriculum.proportional(total, steps.stream().map(_ -> 1.0).toList());
             }
             return Curriculum.proportional(total, steps.stream().map(step -> Scope.run(() -> {

@@ -96,6 +96,16 @@ class NullTextTest {
         }
     }
 
+    /// Where nothing is optimised, no curriculum costs anything.
+    @ParameterizedTest
+    @MethodSource("ways")
+    void noIterationsCostWhatPlainSamplingDoes(Function<NullText, NullText> way) {
+        var task = task(3);
+        var editor = new InversionEdit(new Inversion.FixedPoint(1, 0), 0, GUIDANCE, way.apply(quick().iterations(0)), Optional.empty(), Optional.empty(), 0);
+        editor.edit(task);
+        assertThat(task.counter().forwards()).isEqualTo(3 * (1 + 2 + 2)).isEqualTo(editor.evaluations(3, 1));
+    }
+
     @Test
     void stagesAddUpToTheBudget() {
         for (var curriculum : List.of(new Curriculum.Plain(), new Curriculum.Temporal(2, 1.5), new Curriculum.Guidance(), new Curriculum.ClipLength())) {
