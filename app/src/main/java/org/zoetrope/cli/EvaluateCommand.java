@@ -33,12 +33,14 @@ import picocli.CommandLine.ParentCommand;
                 "The judge is classical image analysis (colours, outlines, tracks) and knows nothing of the model. "
                         + "Unseen prompts name combinations of colour, shape and motion that training never showed.",
                 "With --edits, edit generated clips instead, by every method, and measure what came of each: the right "
-                        + "answer is known, since the edited scene can be drawn."},
+                        + "answer is known, since the edited scene can be drawn.",
+                "With --tiers, make the same clips at every speed and say what each one costs and changes."},
         footer = {"",
                 "Examples:",
                 "  zoetrope evaluate mini",
                 "  zoetrope evaluate mini --edits 60 --rows flowedit,default",
                 "  zoetrope evaluate mini --edits 20 --way \"--n-max 0.6\" --way \"--n-max 0.6 --target-guidance 7\"",
+                "  zoetrope evaluate mini --tiers 8",
                 "  zoetrope evaluate runs/mini/model --prompts 20 --out runs/judged"})
 final class EvaluateCommand implements Callable<Integer> {
     private static final int SHOWN = 24;
@@ -69,6 +71,14 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "With --edits: a row more, by the options of edit that say how, in quotes, such as "
                     + "\"--method flowedit --n-max 0.6\"; without --rows the only one. Can be given several times.")
     private List<String> ways = new ArrayList<>();
+    @Option(names = "--tiers", paramLabel = "N",
+            description = "Make N clips at every --speed of generate and compare them with the lossless ones; writes "
+                    + "tiers.md.")
+    private Optional<Integer> tiers;
+    @Option(names = "--tier", paramLabel = "OPTIONS",
+            description = "With --tiers: only these rows, by the options of generate, in quotes, such as "
+                    + "\"--speed cached --reuse-threshold 0.2\". Can be given several times.")
+    private List<String> tierRows = new ArrayList<>();
     @Mixin private RequestOptions request;
     @Mixin private ModelOptions options;
     @ParentCommand private Zoetrope zoetrope;
@@ -80,6 +90,12 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         if (edits.isPresent()) {
             return examineEdits(edits.get());
+        }
+        if (tiers.isPresent()) {
+            return examineTiers(tiers.get());
+        }
+        if (!tierRows.isEmpty()) {
+            throw new UsageException("--tier is about the table of speeds; add --tiers 8");
         }
         if (!rows.isEmpty() || !ways.isEmpty()) {
             throw new UsageException("--rows and --way are about the table of edits; add --edits 60");
@@ -121,6 +137,21 @@ final class EvaluateCommand implements Callable<Integer> {
             stages.close();
             zoetrope.terminal().result("%s%nwrote %s, edits.json and a sheet for each row", table,
                     out.resolve("edits.md"));
+        }
+        return 0;
+    }
+
+    private int examineTiers(int count) throws IOException {
+        if (count < 1) {
+            throw new UsageException("%d clips at every speed; give 1 or more", count);
+        }
+        try (var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
+            Files.createDirectories(out);
+            var exam = new TierExam(Installation.find().model(model), options.options(), request, seed, count, stages);
+            var table = exam.run(tierRows);
+            Files.writeString(out.resolve("tiers.md"), table);
+            stages.close();
+            zoetrope.terminal().result("%s%nwrote %s", table, out.resolve("tiers.md"));
         }
         return 0;
     }

@@ -31,7 +31,7 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope generate \"a red circle moves right\"",
                 "  zoetrope generate \"a blue square grows\" -o square.gif --seed 7",
                 "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --frames 17 --size 480x320 --steps 20",
-                "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --speed cached",
+                "  zoetrope generate \"a paper boat\" --model CogVideoX-2b --speed cached,int8",
                 "  zoetrope generate \"waves\" --model CogVideoX-5b-I2V --init-image boat.png"})
 final class GenerateCommand implements Callable<Integer> {
     @Parameters(paramLabel = "PROMPT", arity = "0..*",
@@ -97,7 +97,7 @@ final class GenerateCommand implements Callable<Integer> {
         var start = System.nanoTime();
         var target = output.orElseGet(() -> OutputFile.unusedName(Path.of(""), prompt));
         var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
-        try (var opened = options.open(Installation.find(), model);
+        try (var opened = VideoModel.open(Installation.find().model(model), speed.on(options.options()));
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
             tell("model     %s, %s", opened.name(), options.decision(opened));
             try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {

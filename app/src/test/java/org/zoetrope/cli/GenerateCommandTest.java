@@ -76,10 +76,10 @@ class GenerateCommandTest {
 
     @Test
     void aSpeedSaysWhatWasReused() {
-        var typed = generate("x", "--steps", 4, "--speed", "cached", "--reuse-threshold", 1000).succeeds();
+        var typed = generate("x", "--steps", 4, "--speed", "cached,int8", "--reuse-threshold", 1000).succeeds();
         assertThat(typed.err()).containsPattern("reused +\\d+ of \\d+ blocks");
         assertThat(MediaFile.inspect(target).comment()).hasValueSatisfying(recipe -> assertThat(recipe)
-                .contains("\"speed\" : \"Stack"));
+                .contains("\"speed\" : \"Stack").contains("int8"));
     }
 
     @Test

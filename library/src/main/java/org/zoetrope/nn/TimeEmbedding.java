@@ -12,7 +12,8 @@ public record TimeEmbedding(int width, boolean cosineFirst, double shift, Linear
     /// @param cosineFirst `flip_sin_to_cos` of published configs
     /// @param shift       `freq_shift` of published configs
     public TimeEmbedding(Weights w, int width, int out, boolean cosineFirst, double shift) {
-        this(width, cosineFirst, shift, new Linear(w.at("linear_1"), width, out), new Linear(w.at("linear_2"), out, out));
+        this(width, cosineFirst, shift, new Linear(w.at("linear_1").whole(), width, out),
+                new Linear(w.at("linear_2").whole(), out, out));
     }
 
     /// @param t values [B]

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
@@ -13,6 +14,7 @@ import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Resize;
 import org.zoetrope.nn.Reuse;
+import org.zoetrope.pipeline.OpenOptions.Matrices;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Tensor;
 
@@ -35,8 +37,8 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
     private static final int UNPROMPTED = 1; // the published pipelines leave the negative prompt out up to this scale
 
     /// @throws RequestException with every reason why the model cannot do this
-    static Order of(Request request, Given given, Parts parts, String model, DType dtype) {
-        return new Door(request, given, parts).order(model, dtype);
+    static Order of(Request request, Given given, Parts parts, String model, DType dtype, Matrices matrices) {
+        return new Door(request, given, parts).order(model, dtype, matrices);
     }
 
     /// Collects what is wrong with one request.
@@ -53,7 +55,7 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
             this.parts = parts;
         }
 
-        Order order(String model, DType dtype) {
+        Order order(String model, DType dtype, Matrices matrices) {
             var defaults = parts.defaults();
             int width = r.width().orElse(defaults.width()), height = r.height().orElse(defaults.height());
             var frames = r.frames().orElseGet(this::defaultFrames);
@@ -85,7 +87,7 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
                     width, height, frames, fps, steps, skip.map(s -> guidance + " + " + s).orElse(guidance.toString()), parts.common().samplerName(),
                     dtype.name().toLowerCase(Locale.ROOT),
                     r.initImage().map(_ -> "image").or(() -> r.initVideo().map(_ -> "video")), strength,
-                    reuse.map(Reuse::toString));
+                    speed(reuse, matrices));
             if (problems.isEmpty()) {
                 checkTensors(recipe);
             }
@@ -96,6 +98,12 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
             var image = picture.map(i -> fitted("the image", i, width, height));
             var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
             return new Order(recipe, guidance, skip, reuse, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
+        }
+
+        private static Optional<String> speed(Optional<Reuse> reuse, Matrices matrices) {
+            var words = Stream.concat(reuse.stream().map(Reuse::toString),
+                    Stream.of(matrices).filter(m -> m == Matrices.INT8).map(_ -> "int8 matrices")).toList();
+            return words.isEmpty() ? Optional.empty() : Optional.of(String.join(" + ", words));
         }
 
         /// Without a wish, a given clip decides: as much of it as the model takes.

@@ -22,17 +22,30 @@ final class Part<M> implements AutoCloseable {
     /// What is known of a component before its weights are in memory.
     ///
     /// @param stored numbers of parameters by the type they are stored in
+    /// @param int8   numbers of parameters that are kept in eight bits, with a scale for each of `rows`; none where that is
+    ///               not asked for
     record Survey<M>(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build,
-            Map<DType, Long> stored) {
+            Map<DType, Long> stored, long int8, long rows) {
         /// Compares names and shapes of a checkpoint with its model, without bringing it into memory.
         ///
         /// @throws org.zoetrope.weights.WeightsException if they do not fit together
         static <M> Survey<M> of(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build) {
-            var stored = new EnumMap<DType, Long>(DType.class);
-            Scope.run(() -> Weights.loadTree(component.folder(), options(variant).device(Device.META), build).tree()
-                    .values()
-                    .forEach(tensor -> stored.merge(tensor.dtype(), tensor.count(), Long::sum)));
-            return new Survey<>(component, variant, build, stored);
+            return new Survey<>(component, variant, build, counted(component, options(variant), build), 0, 0);
+        }
+
+        private static <M> Map<DType, Long> counted(ModelFolder.Component component, LoadOptions options,
+                Function<Weights, M> build) {
+            var counts = new EnumMap<DType, Long>(DType.class);
+            Scope.run(() -> Weights.loadTree(component.folder(), options.device(Device.META), build).tree().values()
+                    .forEach(tensor -> counts.merge(tensor.dtype(), tensor.count(), Long::sum)));
+            return counts;
+        }
+
+        /// The same with its matrices in eight bits.
+        Survey<M> inInt8() {
+            var counts = counted(component, options(variant).int8(true), build);
+            var all = counts.values().stream().mapToLong(Long::longValue).sum();
+            return new Survey<>(component, variant, build, stored, counts.getOrDefault(DType.INT8, 0L), all - parameters());
         }
 
         private static LoadOptions options(Optional<String> variant) {
@@ -43,8 +56,12 @@ final class Part<M> implements AutoCloseable {
             return stored.values().stream().mapToLong(Long::longValue).sum();
         }
 
+        long bytes(DType dtype) {
+            return (parameters() - int8) * dtype.bytes() + int8 + rows * DType.FLOAT32.bytes();
+        }
+
         Part<M> in(DType dtype, Device device, boolean stays) {
-            return new Part<>(this, options(variant).dtype(dtype).device(device), stays);
+            return new Part<>(this, options(variant).dtype(dtype).device(device).int8(int8 > 0), stays);
         }
     }
 
@@ -60,7 +77,7 @@ final class Part<M> implements AutoCloseable {
 
     Estimate.Part estimate() {
         return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(),
-                survey.stored, survey.parameters() * dtype().bytes());
+                survey.stored, survey.bytes(dtype()));
     }
 
     boolean isLoaded() {

@@ -73,9 +73,9 @@ public final class VideoModel implements AutoCloseable {
         this.options = options;
         name = options.name().orElse(folder.name());
         parts = Parts.read(folder);
-        var textSurvey = parts.common().text().map(c -> survey("text_encoder", w -> new T5Encoder(c, w)));
+        var textSurvey = parts.common().text().map(c -> kept(survey("text_encoder", w -> new T5Encoder(c, w))));
         var eyeSurvey = parts.eye().map(build -> survey("image_encoder", build));
-        var networkSurvey = survey("transformer", parts::network);
+        var networkSurvey = kept(survey("transformer", parts::network));
         var codecSurvey = survey("vae", parts::codec);
 
         var sizes = Stream.of(textSurvey, eyeSurvey, Optional.of(networkSurvey), Optional.of(codecSurvey))
@@ -98,6 +98,13 @@ public final class VideoModel implements AutoCloseable {
 
     private <M> Part.Survey<M> survey(String component, Function<Weights, M> build) {
         return Part.Survey.of(folder().component(component), options.variant(), build);
+    }
+
+    private <M> Part.Survey<M> kept(Part.Survey<M> survey) {
+        return switch (options.matrices()) {
+            case AS_NUMBERS -> survey;
+            case INT8 -> survey.inInt8();
+        };
     }
 
     /// The number type for a model whose user has no wish.
@@ -192,7 +199,7 @@ public final class VideoModel implements AutoCloseable {
 
     /// As [#denoise(Request, ProgressListener)], with some of the inputs given instead of computed.
     public synchronized Latents denoise(Request request, Given given, ProgressListener listener) {
-        var order = Order.of(request, given, parts, name, dtype());
+        var order = Order.of(request, given, parts, name, dtype(), options.matrices());
         order.notices().forEach(notice -> listener.on(new Progress.Notice(notice)));
         return Torch.withoutGradients(() -> Scope.run(() -> {
             var features = features(order, given, listener);
@@ -556,7 +563,7 @@ public final class VideoModel implements AutoCloseable {
 
     /// As [#estimate(Request)], with some of the inputs given instead of computed.
     public Estimate estimate(Request request, Given given) {
-        var order = Order.of(request, given, parts, name, dtype());
+        var order = Order.of(request, given, parts, name, dtype(), options.matrices());
         var r = order.recipe();
         long words = given.prompt().map(p -> p.size(1)).orElse((long) parts.textTokens());
         var tokens = parts.videoTokens(r.width(), r.height(), r.frames());

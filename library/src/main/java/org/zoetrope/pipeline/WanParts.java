@@ -29,7 +29,7 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     private static final Defaults PUBLISHED = new Defaults(832, 480, 81, 16, 50, 5);
     private static final int WIDTH_1_3B = 1536, WIDTH_14B = 5120;
     private static final double THRESHOLD_1_3B = 0.05, THRESHOLD_14B = 0.1; // the careful ends of public examples
-    private static final double PLAIN_THRESHOLD = 0.1; // as for the bundled model
+    private static final double PLAIN_THRESHOLD = 0.5; // as for the bundled model
     private static final int TEXT_TOKENS = 512; // max_sequence_length of the published pipelines
 
     static WanParts read(ModelFolder folder) {

@@ -49,12 +49,14 @@ public final class Weights {
     private final Source source;
     private final String path;
     private final Optional<DType> type;
+    private final boolean whole;
 
-    private Weights(Tree tree, Source source, String path, Optional<DType> type) {
+    private Weights(Tree tree, Source source, String path, Optional<DType> type, boolean whole) {
         this.tree = tree;
         this.source = source;
         this.path = path;
         this.type = type;
+        this.whole = whole;
     }
 
     /// A model together with the tensors it is made of.
@@ -85,7 +87,7 @@ public final class Weights {
         var held = new TreeMap<String, Held>();
         checkpoint.tensors().forEach((name, place) ->
                 held.put(name, new Held(place.shape(), place.dtype(), place::tensor)));
-        return build(new Stored(checkpoint.label(), held, options.dtype(), options.device()), build);
+        return build(new Stored(checkpoint.label(), held, options.dtype(), options.device(), options.int8()), build);
     }
 
     /// Builds a model from tensors in memory, such as the averaged weights of a training run, as strictly as from a
@@ -95,24 +97,24 @@ public final class Weights {
         tensors.forEach((name, tensor) -> held.put(name,
                 new Held(Arrays.stream(tensor.shape()).boxed().toList(), tensor.dtype(), () -> tensor)));
         var device = tensors.values().stream().findFirst().map(Tensor::device).orElse(Device.CPU);
-        return build(new Stored("the given tensors", held, Optional.empty(), device), build).model();
+        return build(new Stored("the given tensors", held, Optional.empty(), device, false), build).model();
     }
 
     /// A tree whose tensors start from their initialisers, drawn in the order of asking.
     public static Weights fresh(Rng rng, DType dtype, Device device) {
-        return new Weights(new Tree(), new Fresh(rng, dtype, device), "", Optional.empty());
+        return new Weights(new Tree(), new Fresh(rng, dtype, device), "", Optional.empty(), false);
     }
 
     /// A tree of names and shapes without memory, to lay out a model of any size and compare it with a published list.
     public static Weights blueprint() {
-        return new Weights(new Tree(), new Blueprint(), "", Optional.empty());
+        return new Weights(new Tree(), new Blueprint(), "", Optional.empty(), false);
     }
 
     // ---------------------------------------------------------------- what layers ask
 
     /// The branch below a name; `at("a.b")` is `at("a").at("b")`.
     public Weights at(String name) {
-        return new Weights(tree, source, full(name), type);
+        return new Weights(tree, source, full(name), type, whole);
     }
 
     /// Builds `count` parts from the branches `0`, `1`, ... of this one.
@@ -151,12 +153,31 @@ public final class Weights {
         return tensor;
     }
 
+    /// The matrix of a linear layer. Where the options ask for eight bits, it is kept so, unless its branch has a type of its
+    /// own ([#as]) or stays [#whole()]; the tree then holds its values under the name and its scale under `NAME_scale`.
+    ///
+    /// @param init how a fresh matrix begins
+    public Matrix matrix(String name, Init init, long out, long in) {
+        if (whole || type.isPresent() || !(source instanceof Stored stored) || !stored.int8) {
+            return Matrix.plain(get(name, init, out, in));
+        }
+        var full = full(name);
+        var known = tree.matrices.get(full);
+        if (known == null) {
+            known = stored.matrix(tree, full, init, out, in);
+            tree.matrices.put(full, known);
+            tree.asked.put(full, known.values());
+            known.scale().ifPresent(scale -> tree.asked.put(full + "_scale", scale));
+        }
+        return known;
+    }
+
     /// This branch as it is stored or, where the checkpoint has nothing below it, fresh: a new adapter on old weights.
     /// A branch of which only a part is stored stays strict, so that a misspelt name fails instead of starting from
     /// noise.
     public Weights orFresh(Rng rng) {
         if (source instanceof Stored stored && !stored.has(path)) {
-            return new Weights(tree, new Fresh(rng, stored.mainType(), stored.device()), path, type);
+            return new Weights(tree, new Fresh(rng, stored.mainType(), stored.device()), path, type, whole);
         }
         return this;
     }
@@ -164,7 +185,12 @@ public final class Weights {
     /// This branch with its floating-point tensors in a type of its own, where the rest of the model is converted to
     /// one that would lose too much.
     public Weights as(DType dtype) {
-        return new Weights(tree, source, path, Optional.of(dtype));
+        return new Weights(tree, source, path, Optional.of(dtype), whole);
+    }
+
+    /// This branch with its matrices as numbers, however the others are kept: where a rounding would reach everything.
+    public Weights whole() {
+        return new Weights(tree, source, path, type, true);
     }
 
     /// Declares that published checkpoints carry these tensors and that the model has no use for them, such as a copy
@@ -206,7 +232,7 @@ public final class Weights {
 
     private static <M> Loaded<M> build(Stored stored, Function<Weights, M> build) {
         var tree = new Tree();
-        var root = new Weights(tree, stored, "", Optional.empty());
+        var root = new Weights(tree, stored, "", Optional.empty(), false);
         M model;
         try {
             model = build.apply(root);
@@ -230,6 +256,7 @@ public final class Weights {
     /// What one model asked for, shared by all branches of its tree.
     private static final class Tree {
         final LinkedHashMap<String, Tensor> asked = new LinkedHashMap<>();
+        final Map<String, Matrix> matrices = new LinkedHashMap<>(); // those in eight bits
         final List<Pattern> ignored = new ArrayList<>();
         final Map<String, List<Missing>> missing = new LinkedHashMap<>(); // by the first branch that is not there
         final List<String> misfits = new ArrayList<>();
@@ -287,7 +314,7 @@ public final class Weights {
     /// A tensor that a checkpoint holds and nobody may have read yet.
     private record Held(List<Long> shape, DType dtype, Supplier<Tensor> read) {}
 
-    private record Stored(String label, TreeMap<String, Held> held, Optional<DType> dtype, Device device)
+    private record Stored(String label, TreeMap<String, Held> held, Optional<DType> dtype, Device device, boolean int8)
             implements Source {
         @Override
         public Tensor tensor(Tree tree, String name, Optional<DType> type, Init init, long... shape) {
@@ -320,6 +347,17 @@ public final class Weights {
                 return Scope.run(() -> place(stored.read.get(), target.orElse(stored.dtype)));
             }
             return Tensor.meta(target.orElse(DType.FLOAT32), shape);
+        }
+
+        /// Rounded from what is stored, which leaves memory again.
+        Matrix matrix(Tree tree, String name, Init init, long out, long in) {
+            return Scope.run(() -> {
+                var asStored = Optional.ofNullable(held.get(name)).map(Held::dtype).filter(d -> d.bytes() > 1);
+                var exact = tensor(tree, name, asStored, init, out, in);
+                var matrix = Matrix.int8(exact, dtype.orElse(exact.dtype()));
+                exact.pageOut();
+                return matrix;
+            });
         }
 
         private Tensor place(Tensor tensor, DType wanted) {

@@ -167,7 +167,7 @@ class ReuseTest {
             try (var plain = model.denoise(Run.request(), run.given, ProgressListener.none());
                     var taken = model.denoise(Run.request().reuse(Reuse.Stack.usual()), run.given, ProgressListener.none())) {
                 assertThat(plain.recipe().speed()).isEmpty();
-                assertThat(taken.recipe().speed()).hasValueSatisfying(s -> assertThat(s).contains("Stack").contains("0.1"));
+                assertThat(taken.recipe().speed()).hasValueSatisfying(s -> assertThat(s).contains("Stack").contains("0.5"));
                 assertThat(Recipe.parse("recipe", taken.recipe().toJson())).isEqualTo(taken.recipe());
             }
         }

@@ -188,13 +188,13 @@ public final class T5Encoder {
                     : Optional.<Linear>empty();
             // The widest activations of the published models exceed 65504, the end of float16; the reference keeps this
             // matrix in float32, and with it everything that is added up along the layers.
-            var half = in.weight().dtype() == DType.FLOAT16;
+            var half = in.dtype() == DType.FLOAT16;
             var out = linear(half ? w.at("wo").as(DType.FLOAT32) : w.at("wo"), c.dFf, c.dModel, scaled(c, c.dFf));
             this(in, gated, out, act.apply());
         }
 
         Tensor forward(Tensor x) {
-            var hidden = act.apply(in.forward(x)).to(out.weight().dtype());
+            var hidden = act.apply(in.forward(x)).to(out.dtype());
             return out.forward(gated.map(gate -> hidden.times(gate.forward(x))).orElse(hidden));
         }
     }

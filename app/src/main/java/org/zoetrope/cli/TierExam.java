@@ -1,0 +1,183 @@
+package org.zoetrope.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.zoetrope.eval.EvaluationReport;
+import org.zoetrope.eval.Psnr;
+import org.zoetrope.eval.Ssim;
+import org.zoetrope.media.Frames;
+import org.zoetrope.nn.FeatureCache;
+import org.zoetrope.pipeline.CancelledException;
+import org.zoetrope.pipeline.OpenOptions;
+import org.zoetrope.pipeline.Progress;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.Recipe;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.scenes.PromptCase;
+import org.zoetrope.scenes.Prompts;
+import org.zoetrope.scenes.Split;
+import org.zoetrope.tensor.Torch;
+
+/// The same clips at every speed. The rows take turns clip by clip, and time is that of the processor, so that other
+/// programs change little.
+final class TierExam {
+    private static final List<String> USUAL = List.of("--speed cached", "--speed broadcast", "--speed int8",
+            "--speed cached,int8");
+
+    private final Path folder;
+    private final OpenOptions options;
+    private final RequestOptions asked;
+    private final long seed;
+    private final List<PromptCase> cases;
+    private final Stages stages;
+
+    /// @param count clips at each speed, of prompts with one object: half of them combinations of training, half not
+    TierExam(Path folder, OpenOptions options, RequestOptions asked, long seed, int count, Stages stages) {
+        this.folder = folder;
+        this.options = options;
+        this.asked = asked;
+        this.seed = seed;
+        cases = Stream.concat(Prompts.draw(seed, count / 2, Split.TRAIN, 1).stream(),
+                Prompts.draw(seed, count - count / 2, Split.HELD_OUT, 1).stream()).toList();
+        this.stages = stages;
+    }
+
+    /// What came of one row.
+    private static final class Row {
+        final String name;
+        final SpeedOptions speed;
+        final List<EvaluationReport.Entry> entries = new ArrayList<>();
+        double coreSeconds; // of denoising, which other programs hardly change
+        double squares; // of the differences from lossless clips, as shares of the square of the peak
+        double likeness;
+        int blocks;
+        int reusedBlocks;
+        int attentions;
+        int reusedAttentions;
+
+        Row(String words) {
+            name = words;
+            speed = SpeedOptions.parse(words);
+        }
+
+        void counted(FeatureCache.Counts c) {
+            blocks += c.blocks();
+            reusedBlocks += c.reusedBlocks();
+            attentions += c.attentions();
+            reusedAttentions += c.reusedAttentions();
+        }
+
+        void compare(PromptCase prompt, Frames clip, Frames lossless) {
+            entries.add(EvaluationReport.judge(prompt, clip));
+            squares += Math.pow(10, -Psnr.of(clip, lossless) / 10);
+            likeness += Ssim.of(clip, lossless);
+        }
+
+        /// The share of all blocks that were run.
+        double computedBlocks() {
+            return blocks == 0 ? 1 : 1 - reusedBlocks / (double) blocks;
+        }
+
+        /// The share of all attentions that were computed, those of blocks that were not run among the others.
+        double computedAttentions() {
+            return attentions == 0 ? 1 : computedBlocks() * (1 - reusedAttentions / (double) attentions);
+        }
+    }
+
+    /// Makes all clips.
+    ///
+    /// @param words options of each row; none for the usual ones
+    /// @return a table
+    String run(List<String> words) {
+        var rows = Stream.concat(Stream.of("--speed lossless"), (words.isEmpty() ? USUAL : words).stream())
+                .map(Row::new)
+                .toList();
+        var models = new HashMap<OpenOptions, VideoModel>();
+        try {
+            rows.forEach(row -> models.computeIfAbsent(row.speed.on(options), how -> VideoModel.open(folder, how)));
+            models.values().forEach(this::warmUp);
+            var total = rows.size() * cases.size();
+            for (var i = 0; i < cases.size(); i++) {
+                var lossless = new ArrayList<Frames>();
+                for (var row : rows) {
+                    stages.count("generate", (long) i * rows.size() + rows.indexOf(row), total, "clips");
+                    var clip = generate(row, model(models, row), i);
+                    lossless.add(clip);
+                    row.compare(cases.get(i), clip, lossless.getFirst());
+                }
+            }
+            return table(rows, models);
+        } finally {
+            models.values().forEach(VideoModel::close);
+        }
+    }
+
+    private VideoModel model(Map<OpenOptions, VideoModel> models, Row row) {
+        var model = models.get(row.speed.on(options));
+        if (model == null) {
+            throw new IllegalStateException("no model was opened for " + row.name);
+        }
+        return model;
+    }
+
+    /// Weights come into memory, and the virtual machine meets its methods, before anything is measured.
+    private void warmUp(VideoModel model) {
+        model.generate(asked.on(Request.of("")).steps(2).seed(seed), ProgressListener.none());
+    }
+
+    private Frames generate(Row row, VideoModel model, int index) {
+        if (stages.isCancelled()) {
+            throw new CancelledException("after %d of %d clips at each speed".formatted(index, cases.size()));
+        }
+        var wanted = row.speed.on(asked.on(Request.of(cases.get(index).caption().text()))).seed(seed + index);
+        var start = Torch.processorSeconds();
+        var latents = model.denoise(wanted, progress -> {
+            if (progress instanceof Progress.Reused(var counts)) {
+                row.counted(counts);
+            }
+        });
+        row.coreSeconds += Torch.processorSeconds() - start;
+        try (latents) {
+            return model.decode(latents, ProgressListener.none()).frames();
+        }
+    }
+
+    private String table(List<Row> rows, Map<OpenOptions, VideoModel> models) {
+        var first = rows.getFirst();
+        var model = model(models, first);
+        var steps = asked.on(Request.of("")).steps().orElse(model.defaults().steps());
+        var text = new StringBuilder(String.format(Locale.ROOT,
+                "%s, %d clips at each speed, %d steps, seed %d, zoetrope %s%n%n", model.name(), cases.size(), steps,
+                seed, Recipe.VERSION));
+        text.append("| speed | blocks run | attentions computed | weights | core time of denoising | PSNR | SSIM ")
+                .append("| all correct |\n")
+                .append("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+        for (var row : rows) {
+            var correct = row.entries.stream().filter(entry -> entry.verdict().allCorrect()).count();
+            text.append(String.format(Locale.ROOT, "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %s | %.4f | %d of %d |%n",
+                    row.name, 100 * row.computedBlocks(), 100 * row.computedAttentions(),
+                    Terminal.bytes(weights(model(models, row))), row.coreSeconds / first.coreSeconds, decibel(row),
+                    row.likeness / cases.size(), correct, cases.size()));
+        }
+        return text.toString();
+    }
+
+    /// Over all clips together, so that one that is equal does not make it infinite.
+    private String decibel(Row row) {
+        return row.squares == 0 ? "equal"
+                : String.format(Locale.ROOT, "%.1f dB", -10 * Math.log10(row.squares / cases.size()));
+    }
+
+    /// Of the transformer and the text encoder, in memory.
+    private long weights(VideoModel model) {
+        return model.estimate(asked.on(Request.of(""))).parts().stream()
+                .filter(part -> part.name().equals("transformer") || part.name().equals("text_encoder"))
+                .mapToLong(part -> part.bytes()).sum();
+    }
+}
