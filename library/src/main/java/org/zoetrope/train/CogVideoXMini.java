@@ -133,6 +133,12 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
                   "trained_betas": null
                 }
                 """.formatted(BETA_END, BETA_START, SNR_SHIFT));
+        Files.writeString(model.resolve("generation_config.json"), """
+                {
+                  "guidance_scale": 2.5,
+                  "steps": 25
+                }
+                """);
         Files.writeString(model.resolve("model_index.json"), """
                 {
                   "_class_name": "CogVideoXPipeline",

@@ -37,14 +37,14 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
-        return of(CogVideoXMini.bundled(), 4, 2500, 8000, workers);
+        return of(CogVideoXMini.bundled(), 4, 8000, 14_000, workers);
     }
 
     /// A Wan2.1 on the same clips.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
-        return of(WanMini.bundled(), 4, 2500, 8000, workers);
+        return of(WanMini.bundled(), 4, 8000, 14_000, workers);
     }
 
     private static MiniRecipe of(Architecture architecture, int parts, int pictures, int denoiserSteps, int workers) {
