@@ -119,13 +119,14 @@ class EditCommandTest {
         edit(one, "--method", "stdg", "--compare-by", "motion").fails(2, "no motion to compare", "keys");
         var picture = edit(one, "--method", "multi-frame", "--iterations", 1).succeeds();
         assertThat(picture.err()).contains("a single frame: nothing in it moves").contains("one text for all")
-                .contains("and 6 to see whether the source prompt describes the video").contains("the source prompt ");
+                .contains("and 6 to see whether the source prompt describes the video")
+                .contains("note      the source prompt ");
         var mask = folder.resolve("mask.png");
         VideoWriter.write(Frames.paint(64, 48, 1, 1, (_, _, _) -> 0xffffff), mask);
         assertThat(edit(clip, "--method", "ddim", "--mask", mask).succeeds().err())
                 .contains("the mask covers the whole clip: nothing is kept");
         assertThat(edit(clip, "--method", "null-text", "--mask", mask, "--protect").succeeds().err())
-                .contains("the mask is empty: nothing will change").doesNotContain("the source prompt ");
+                .contains("the mask is empty: nothing will change").doesNotContain("note      the source prompt ");
         assertThat(Arrays.deepEquals(VideoReader.read(target).images().toArray(),
                 VideoReader.read(clip).images().toArray())).isTrue();
     }
