@@ -7,11 +7,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.zoetrope.eval.EvaluationReport;
 import org.zoetrope.eval.Psnr;
 import org.zoetrope.eval.Ssim;
+import org.zoetrope.eval.Verdict;
 import org.zoetrope.media.Frames;
 import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.pipeline.CancelledException;
@@ -79,6 +81,11 @@ final class TierExam {
             entries.add(EvaluationReport.judge(prompt, clip));
             squares += Math.pow(10, -Psnr.of(clip, lossless) / 10);
             likeness += Ssim.of(clip, lossless);
+        }
+
+        /// Clips that keep a part of their promise.
+        long right(Predicate<Verdict> part) {
+            return entries.stream().map(EvaluationReport.Entry::verdict).filter(part).count();
         }
 
         /// The median over clips of processor time, as a fraction of that of the same clip in another row.
@@ -167,14 +174,15 @@ final class TierExam {
                 "%s, %d clips at each speed, %d steps, seed %d, zoetrope %s%n%n", model.name(), cases.size(), steps,
                 seed, Recipe.VERSION));
         text.append("| speed | blocks run | attentions computed | weights | core time of denoising | PSNR | SSIM ")
-                .append("| all correct |\n")
+                .append("| colour, motion, all correct |\n")
                 .append("|---|---:|---:|---:|---:|---:|---:|---:|\n");
         for (var row : rows) {
-            var correct = row.entries.stream().filter(entry -> entry.verdict().allCorrect()).count();
-            text.append(String.format(Locale.ROOT, "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %s | %.4f | %d of %d |%n",
+            text.append(String.format(Locale.ROOT,
+                    "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %s | %.4f | %d, %d, %d of %d |%n",
                     row.name, 100 * row.computedBlocks(), 100 * row.computedAttentions(),
                     Terminal.bytes(weights(model(models, row))), row.costs(first), decibel(row),
-                    row.likeness / cases.size(), correct, cases.size()));
+                    row.likeness / cases.size(), row.right(Verdict::colour), row.right(Verdict::motion),
+                    row.right(Verdict::allCorrect), cases.size()));
         }
         return text.toString();
     }
