@@ -142,10 +142,13 @@ final class Browser implements AutoCloseable {
         Files.write(file, Base64.getDecoder().decode(command("Page.captureScreenshot", Map.of()).path("data").asText()));
     }
 
+    /// Returns when none of its processes is left to write into the profile, whose folder may be deleted then.
     @Override
     public void close() {
         socket.abort();
         http.shutdownNow();
-        process.destroy();
+        var all = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+        all.forEach(ProcessHandle::destroyForcibly);
+        all.forEach(one -> one.onExit().join());
     }
 }
