@@ -88,17 +88,20 @@ final class EvaluateCommand implements Callable<Integer> {
         if (prompts < 1) {
             throw new UsageException("%d prompts; give 1 or more", prompts);
         }
+        if (edits.isPresent() && tiers.isPresent()) {
+            throw new UsageException("--edits and --tiers are two tables; ask for one at a time");
+        }
+        if (edits.isEmpty() && !(rows.isEmpty() && ways.isEmpty())) {
+            throw new UsageException("--rows and --way are about the table of edits; add --edits 60");
+        }
+        if (tiers.isEmpty() && !tierRows.isEmpty()) {
+            throw new UsageException("--tier is about the table of speeds; add --tiers 8");
+        }
         if (edits.isPresent()) {
             return examineEdits(edits.get());
         }
         if (tiers.isPresent()) {
             return examineTiers(tiers.get());
-        }
-        if (!tierRows.isEmpty()) {
-            throw new UsageException("--tier is about the table of speeds; add --tiers 8");
-        }
-        if (!rows.isEmpty() || !ways.isEmpty()) {
-            throw new UsageException("--rows and --way are about the table of edits; add --edits 60");
         }
         var cases = cases();
         try (var opened = options.open(Installation.find(), model)) {

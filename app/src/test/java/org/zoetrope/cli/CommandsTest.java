@@ -115,6 +115,9 @@ class CommandsTest {
         assertThat(typed.out()).contains("--speed cached,int8");
         type("evaluate", model, "--tiers", 0).fails(2, "give 1 or more");
         type("evaluate", model, "--tier", "--speed cached").fails(2, "--tiers");
+        type("evaluate", model, "--edits", 1, "--tier", "--speed cached").fails(2, "--tiers");
+        type("evaluate", model, "--tiers", 1, "--rows", "default").fails(2, "--edits");
+        type("evaluate", model, "--tiers", 1, "--edits", 1).fails(2, "one at a time");
         type("evaluate", model, "--tiers", 1, "--tier", "--speed magic").fails(2, "magic", "int8");
     }
 
