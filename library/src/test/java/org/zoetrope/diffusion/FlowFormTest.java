@@ -5,28 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
+@InScope
 class FlowFormTest {
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static NoiseSchedule zeroTerminalSnr() {
         return NoiseSchedule.of(new Betas.ScaledLinear(0.00085, 0.012)).shiftSnr(3).zeroTerminalSnr();
     }

@@ -11,8 +11,6 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -22,27 +20,16 @@ import org.zoetrope.nn.AttentionTap.Kind;
 import org.zoetrope.nn.AttentionTap.Site;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 
+@InScope
 class AttentionControlTest {
     private static final int FRAMES = 3;
     private static final int WORDS = 4;
     private static final int VIDEO = 6;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     // ---------------------------------------------------------------- one attention
 

@@ -5,33 +5,21 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.zoetrope.edit.EditMask.Side;
 import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
+@InScope
 class AttentionMaskTest {
     private static final int TEXT = 5;
     private static final int VIDEO = 2 * 3 * 4; // 2 latent frames of 6 x 8 cells in patches of 2
     private static final long[] LATENTS = {1, 2, 4, 6, 8};
 
     private final Rng rng = new Rng(3);
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     /// The map of a cross attention by its definition: softmax over all text, mean over heads and over the phrase.
     @Test

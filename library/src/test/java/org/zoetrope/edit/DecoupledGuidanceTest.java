@@ -7,8 +7,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -18,24 +16,13 @@ import org.zoetrope.edit.RandomDit.Network;
 import org.zoetrope.nn.AttentionTap;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
 /// What is true of guidance by what a network sees, whatever the network.
+@InScope
 class DecoupledGuidanceTest {
     private static final int FRAMES = 3;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     static Stream<Network> networks() {
         return Stream.of(RandomDit.joint(3, DType.FLOAT32), RandomDit.cross(3));

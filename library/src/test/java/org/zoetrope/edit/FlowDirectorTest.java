@@ -7,8 +7,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,23 +14,13 @@ import org.zoetrope.edit.FlowDirectorV2.DaFc;
 import org.zoetrope.edit.FlowDirectorV2.Dag;
 import org.zoetrope.edit.FlowDirectorV2.MadFc;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
 /// The parts of FlowDirector against their algebra.
+@InScope
 class FlowDirectorTest {
     private final Rng rng = new Rng(4);
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private Tensor cells() {
         return rng.normal(1, 5, 3, 4, 4);

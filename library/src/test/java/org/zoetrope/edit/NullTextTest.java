@@ -10,8 +10,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,23 +21,13 @@ import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 
 /// How null-text learns: its losses, optimisers and curricula.
+@InScope
 class NullTextTest {
     private static final int FRAMES = 5;
     private static final double GUIDANCE = 5;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static EditTask task(int steps) {
         return EditTask.of(new Rng(3).normal(1, FRAMES, 3, 4, 4), Gaussian.plan(steps), Nonlinear.of(1, 5, 3),

@@ -7,8 +7,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -23,22 +21,12 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 
 /// The seam of both networks: what is plugged in there, and that nothing else changes.
+@InScope
 class PassTest {
     private static final int FRAMES = 3;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     static Stream<Network> networks() {
         return Stream.of(RandomDit.joint(3, DType.FLOAT32), RandomDit.cross(3));

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -16,16 +15,16 @@ import org.zoetrope.pipeline.NetworkCall;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
 /// Editing with the tiny Wan of the pipeline's fixture: its network, its autoencoder and its scheduler.
+@InScope
 class PublishedEditTest {
     private static final int STEPS = 5;
 
     static VideoModel model;
 
-    private Scope scope;
     private Tensor from;
     private Tensor to;
     private Tensor negative;
@@ -43,18 +42,12 @@ class PublishedEditTest {
 
     @BeforeEach
     void open() {
-        scope = Scope.open();
         var golden = Golden.open("pipelines/wan-t2v-unipc");
         from = golden.in("prompt_embeds");
         to = new Rng(5).normal(from.shape());
         negative = golden.in("negative_prompt_embeds");
         source = model.latents(Frames.paint(32, 32, 16, 9, (f, x, y) -> f * 20 << 16 | x * 7 << 8 | y * 7),
                 ProgressListener.none());
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
     }
 
     private EditTask task(NetworkCall network, Tensor source, Tensor from, Tensor to) {

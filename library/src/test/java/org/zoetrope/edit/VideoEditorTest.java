@@ -12,9 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,19 +24,18 @@ import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.RequestException;
 import org.zoetrope.pipeline.TinyModels;
 import org.zoetrope.pipeline.VideoModel;
-import org.zoetrope.tensor.Scope;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.WeightsException;
 
 /// Whole edits with a model of random weights: what must hold whatever a model has learned.
+@InScope
 class VideoEditorTest {
     private static final EditRequest SQUARE = EditRequest.of("a red circle moves", "a blue square moves").steps(3)
             .seed(7).editor(new FlowEdit(1, 0, 1, 2, 6));
 
     @TempDir static Path folder;
     static VideoModel model;
-
-    private Scope scope;
 
     @BeforeAll
     static void openModel() throws IOException {
@@ -48,16 +45,6 @@ class VideoEditorTest {
     @AfterAll
     static void closeModel() {
         model.close();
-    }
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
     }
 
     private static Frames clip(int frames, int width, int height, double fps) {

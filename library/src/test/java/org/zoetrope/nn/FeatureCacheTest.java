@@ -5,31 +5,19 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.zoetrope.nn.FeatureCache.Branch;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 
 /// What is taken over, and when: over a stack of two blocks that each add the number of the step.
+@InScope
 class FeatureCacheTest {
     private static final Drift PLAIN = Drift.plain(0.15);
     private static final float[] MOMENTS = {1, 1.1f, 1.21f, 1.22f, 1.83f, 1.83f};
     private static final int BLOCKS = 2;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     /// The result of a call at a step for samples that start at 0.
     private static double[] call(FeatureCache cache, int step, Branch... samples) {

@@ -7,8 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.Golden;
@@ -16,26 +14,15 @@ import org.zoetrope.nn.Pass;
 import org.zoetrope.pipeline.OpenOptions.Matrices;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
 /// Published networks in small, with their matrices in eight bits.
+@InScope
 class Int8Test {
     private static final String COG_VIDEO_X = "pipelines/cogvideox-2b-ddim", WAN = "pipelines/wan-t2v-unipc";
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static Latents run(Golden golden, OpenOptions options) {
         var given = Given.nothing().prompt(golden.in("prompt_embeds")).negativePrompt(golden.in("negative_prompt_embeds"));

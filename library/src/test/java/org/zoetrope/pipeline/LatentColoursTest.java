@@ -3,29 +3,16 @@ package org.zoetrope.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.zoetrope.media.Frames;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 
+@InScope
 class LatentColoursTest {
     private static final int STRIDE = 2, SIDE = 12;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     /// Latents whose channels are mixtures of the mean colours behind them: such an autoencoder is understood exactly.
     private static Tensor mixtures(Frames clip) {

@@ -2,31 +2,18 @@ package org.zoetrope.pipeline;
 
 import java.util.ArrayList;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.zoetrope.Golden;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.pipeline.OpenOptions.Branches;
 import org.zoetrope.pipeline.OpenOptions.Residency;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
 /// Whole model folders, run from given text features and noise, against what the reference pipelines made of them.
+@InScope
 class PublishedPipelineTest {
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static Request request(Golden golden) {
         var a = golden.arguments();
         var scale = a.number("guidance_scale");

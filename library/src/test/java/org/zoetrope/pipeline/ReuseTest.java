@@ -9,8 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,25 +19,14 @@ import org.zoetrope.diffusion.SkipGuidance;
 import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.nn.Reuse;
 import org.zoetrope.pipeline.OpenOptions.Branches;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 
 /// Runs that take over what earlier steps computed, of the published networks in small.
+@InScope
 class ReuseTest {
     private static final String COG_VIDEO_X = "pipelines/cogvideox-2b-ddim", WAN = "pipelines/wan-t2v-unipc";
     private static final int STEPS = 6;
-
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     /// A run from given text features.
     private static final class Run {

@@ -11,9 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,17 +26,17 @@ import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
 /// A Wan folder as a user opens it: written to the disk, read, run.
+@InScope
 class WanPipelineTest {
     @TempDir static Path folder;
 
     static Path published;
     static VideoModel model;
-
-    private Scope scope;
 
     @BeforeAll
     static void openModel() throws IOException {
@@ -49,16 +47,6 @@ class WanPipelineTest {
     @AfterAll
     static void closeModel() {
         model.close();
-    }
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
     }
 
     private static final Request BOAT = Request.of("a paper boat").seed(7);

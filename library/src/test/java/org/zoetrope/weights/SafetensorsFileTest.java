@@ -11,32 +11,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
+@InScope
 class SafetensorsFileTest {
     @TempDir
     Path folder;
-
-    private Scope scope;
-
-    @BeforeEach
-    void openScope() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void closeScope() {
-        scope.close();
-    }
 
     @ParameterizedTest
     @EnumSource(DType.class)

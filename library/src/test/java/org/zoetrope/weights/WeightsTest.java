@@ -15,8 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.tensor.DType;
@@ -24,7 +22,9 @@ import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 
+@InScope
 class WeightsTest {
     /// A small model in the manner of the published ones.
     private record Marble(Tensor patches, List<Block> blocks) {
@@ -42,18 +42,6 @@ class WeightsTest {
 
     @TempDir
     Path folder;
-
-    private Scope scope;
-
-    @BeforeEach
-    void openScope() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void closeScope() {
-        scope.close();
-    }
 
     private Map<String, Tensor> marble(int depth) {
         var fresh = Weights.fresh(new Rng(7), DType.FLOAT32, Device.CPU);

@@ -8,8 +8,6 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,26 +18,15 @@ import org.zoetrope.nn.Pass;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.Weights;
 
+@InScope
 class CogVideoXTransformerTest {
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static CogVideoXTransformer load(Golden golden) {
         var config = ConfigFile.read(golden.folder().resolve("config.json"), CogVideoXTransformer.Config.class);
         return Weights.load(golden.folder(), w -> new CogVideoXTransformer(config, w));

@@ -8,8 +8,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,27 +19,16 @@ import org.zoetrope.tensor.Axis;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
+@InScope
 class WanTransformerTest {
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static WanTransformer.Config config(Golden golden) {
         return ConfigFile.read(golden.folder().resolve("config.json"), WanTransformer.Config.class,
                 "WanTransformer3DModel");

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.Golden;
@@ -16,30 +14,19 @@ import org.zoetrope.models.text.ClipTextEncoder.Config;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
+@InScope
 class ClipTextEncoderTest {
     private static final Config TINY = new Config(50, 16, 32, 2, 4, 8, Activation.GELU, 1e-5, 49);
 
-    private Scope scope;
-
     @TempDir
     Path folder;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static ClipTextEncoder fresh(Config config) {
         return new ClipTextEncoder(config, Weights.fresh(new Rng(7), DType.FLOAT32, Device.CPU));

@@ -10,8 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,32 +19,21 @@ import org.zoetrope.Golden;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 import org.zoetrope.weights.WeightsException;
 
+@InScope
 class T5EncoderTest {
     private static final T5Encoder.Config TINY = T5Encoder.Config.of(50, 16, 4, 24, 2, 4);
 
-    private Scope scope;
-
     @TempDir
     Path folder;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static T5Encoder.Config config(Golden golden) {
         return ConfigFile.read(golden.folder().resolve("config.json"), T5Encoder.Config.class, "T5EncoderModel",

@@ -7,8 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,22 +16,12 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
+@InScope
 class CogVideoXVaeTest {
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
-
     private static CogVideoXVae load(Golden golden) {
         var config = ConfigFile.read(golden.folder().resolve("config.json"), CogVideoXVae.Config.class);
         return Weights.load(golden.folder(), w -> new CogVideoXVae(config, w));

@@ -7,8 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -20,24 +18,15 @@ import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
+@InScope
 class WanVaeTest {
     private static final Golden golden = Golden.open("components/wan-vae");
-    private Scope scope;
-
-    @BeforeEach
-    void open() {
-        scope = Scope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-    }
 
     private static WanVae load(DType dtype) {
         var config = ConfigFile.read(golden.folder().resolve("config.json"), WanVae.Config.class, "AutoencoderKLWan");
