@@ -25,8 +25,10 @@ import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.Weights;
 import org.zoetrope.weights.WeightsException;
 
-/// Trains a denoiser and its text encoder together, with captions dropped at random for classifier-free guidance
+/// Trains a denoiser under a text encoder that stays as it is, with captions dropped at random for classifier-free guidance
 /// (arXiv 2207.12598).
+///
+/// The encoder knew what captions say before; trained on, it would let go of every word that the denoiser has no use for yet.
 ///
 /// @param text     config of the text encoder, which architecture and vocabulary decide
 /// @param scale    of the latents
@@ -50,18 +52,23 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         }
     }
 
-    /// Trains, or continues, and returns the run with its averages, which belong to the scope open now.
+    /// Trains, or continues, and returns the averages of the denoiser and the encoder as it was given, which belong to the
+    /// scope open now.
     ///
     /// @param start tensors to begin with instead of fresh ones, by name; a network of which none is given begins from scratch
     /// @throws WeightsException if a parameter of such a network is missing or has another shape
-    public TrainingRun train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
+    public Trained train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
             TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
         var networks = Networks.of(this, fresh);
         begin(fresh.tree(), start);
-        var run = new TrainingRun(checkpoint, fresh.tree(), options.parts(parts));
+        var result = new LinkedHashMap<String, Tensor>(fresh.tree());
+        var trained = new LinkedHashMap<>(result);
+        trained.keySet().removeIf(name -> branchOf(name).equals(TEXT));
+        var run = new TrainingRun(checkpoint, trained, options.parts(parts));
         run.run((step, part) -> loss(networks, clips, tokenizer, step, part), listener);
-        return run;
+        result.putAll(run.averages());
+        return new Trained(result, run.losses());
     }
 
     // All that does not fit is told before anything is replaced: copying would stretch a tensor of another shape, or fail late.

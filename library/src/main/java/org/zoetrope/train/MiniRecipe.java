@@ -18,8 +18,8 @@ import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.Weights;
 
-/// The recipe of a bundled model: an autoencoder, then latents of generated clips, then the text encoder alone, then transformer
-/// and text encoder together, then the decoder alone for sharper shapes; written as a folder in the published layout.
+/// The recipe of a bundled model: an autoencoder, then latents of generated clips, then the text encoder alone, then the transformer
+/// under it, then the decoder alone for sharper shapes; written as a folder in the published layout.
 ///
 /// Every stage keeps its own checkpoint in the run's folder; calling [#run] again continues where the last call stopped.
 ///
@@ -69,8 +69,8 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 decoderOptions, start, seed);
     }
 
-    /// The same recipe with the weights of a finished model as its beginning: its encoder stays as it is, the denoiser and
-    /// the decoder train on.
+    /// The same recipe with the weights of a finished model as its beginning: both its encoders stay as they are, the denoiser
+    /// and the decoder train on.
     ///
     /// @param model a folder that this recipe wrote
     public MiniRecipe from(Path model) {
@@ -119,7 +119,7 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 losses.put("denoiser", run.losses());
                 var sharper = vae.refineDecoder(folder.resolve("decoder.safetensors"), pixels, decoderOptions, p -> listener.onStep("decoder", p));
                 losses.put("decoder", sharper.losses());
-                architecture.write(folder.resolve("model"), scale, sharper.tensors(), run.averages());
+                architecture.write(folder.resolve("model"), scale, sharper.tensors(), run.tensors());
             }
             LossPlot.write(folder.resolve("losses.png"), losses);
             LossPlot.writeTable(folder.resolve("losses.csv"), losses);

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.SequencedMap;
 import java.util.function.Function;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
@@ -61,10 +60,7 @@ public record TextStage(T5Encoder.Config text, int captions, long seed) {
         return promise.objects().size() > at ? Optional.of(promise.objects().get(at)) : Optional.empty();
     }
 
-    /// A trained encoder: its running averages under [DenoiserStage#TEXT].
-    public record Trained(SequencedMap<String, Tensor> tensors, List<Double> losses) {}
-
-    /// Trains, or continues, and returns the running averages, which belong to the scope open now. The loss is the mean cross
+    /// Trains, or continues, and returns the running averages under [DenoiserStage#TEXT], which belong to the scope open now. The loss is the mean cross
     /// entropy of a question; 0 says that every output of the encoder knows everything.
     public Trained train(Path checkpoint, Tokenizer tokenizer, TrainingRun.Options options, TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);

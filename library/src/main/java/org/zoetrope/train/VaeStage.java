@@ -34,9 +34,6 @@ public record VaeStage(Architecture architecture, int pictureSteps, int windows,
     private static final int WINDOW = 32;
     private static final int WHOLE_EVERY = 6;
 
-    /// A trained autoencoder: running averages by name.
-    public record Trained(SequencedMap<String, Tensor> tensors, List<Double> losses) {}
-
     /// Trains, or continues, and returns the running averages, which belong to the scope open now.
     public Trained train(Path checkpoint, TrainingRun.Options options, TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,22 +94,39 @@ class MiniRecipeTest {
         assertThat(quiet.stages).containsExactly("latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
     }
 
-    /// The encoder must stay what it was: the denoiser learned its latents.
+    /// Both encoders must stay what they were: the denoiser learned the latents of one and the words of the other.
     @Test
     void aFinishedModelTrainsOn(@TempDir Path folder) {
         var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("first"), new Quiet());
         var quiet = new Quiet();
         var next = MiniRecipe.rehearsal(TINY).from(model).run(folder.resolve("second"), quiet);
-        assertThat(quiet.stages).doesNotContain("vae1").contains("denoiser4", "decoder3");
+        assertThat(quiet.stages).doesNotContain("vae1", "text1").contains("denoiser4", "decoder3");
         try (var _ = Scope.open()) {
-            var before = SafetensorsFile.open(model.resolve("vae/diffusion_pytorch_model.safetensors")).tensors();
-            SafetensorsFile.open(next.resolve("vae/diffusion_pytorch_model.safetensors")).tensors().forEach((name, tensor) -> {
-                if (name.startsWith("encoder.")) {
-                    assertThat(tensor.toFloats()).as(name).isEqualTo(Objects.requireNonNull(before.get(name)).toFloats());
-                }
-            });
+            assertThat(changed(model, next, "text_encoder/model.safetensors")).isEmpty();
+            assertThat(changed(model, next, "vae/diffusion_pytorch_model.safetensors")).isNotEmpty().allMatch(name -> name.startsWith("decoder."));
+            assertThat(changed(model, next, "transformer/diffusion_pytorch_model.safetensors")).isNotEmpty();
         }
         assertThat(next.resolve("vae/config.json")).hasSameTextualContentAs(model.resolve("vae/config.json"));
+    }
+
+    @Test
+    void theDenoiserLeavesTheTextEncoderAsItWasTaught(@TempDir Path folder) {
+        var model = MiniRecipe.rehearsal(TINY).run(folder, new Quiet());
+        try (var _ = Scope.open()) {
+            var taught = SafetensorsFile.open(folder.resolve("text.safetensors")).tensors();
+            SafetensorsFile.open(model.resolve("text_encoder/model.safetensors")).tensors().forEach((name, tensor) -> {
+                var average = Objects.requireNonNull(taught.get("average." + DenoiserStage.TEXT + "." + name));
+                assertThat(tensor.toFloats()).as(name).isEqualTo(average.to(DType.FLOAT16).toFloats());
+            });
+        }
+    }
+
+    private static List<String> changed(Path before, Path after, String file) {
+        var old = SafetensorsFile.open(before.resolve(file)).tensors();
+        var now = SafetensorsFile.open(after.resolve(file)).tensors();
+        assertThat(now.keySet()).isEqualTo(old.keySet());
+        return now.entrySet().stream().filter(e -> !Arrays.equals(e.getValue().toFloats(), Objects.requireNonNull(old.get(e.getKey())).toFloats()))
+                .map(Map.Entry::getKey).toList();
     }
 
     /// The transformer of another size is refused by name and shape instead of being stretched or failing inside libtorch.
