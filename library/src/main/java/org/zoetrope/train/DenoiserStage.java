@@ -20,6 +20,7 @@ import org.zoetrope.scenes.SplitMix64;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.Weights;
@@ -47,8 +48,8 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
 
     /// Both networks over one weights tree.
     private record Networks(Architecture.Denoiser denoiser, T5Encoder text) {
-        static Networks of(DenoiserStage stage, Weights w) {
-            return new Networks(stage.architecture.denoiser(w.at(TRANSFORMER)), new T5Encoder(stage.text, w.at(TEXT)));
+        static Networks of(Architecture architecture, T5Encoder.Config text, Weights w) {
+            return new Networks(architecture.denoiser(w.at(TRANSFORMER)), new T5Encoder(text, w.at(TEXT)));
         }
     }
 
@@ -60,7 +61,7 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
     public Trained train(Path checkpoint, Map<String, Tensor> start, LatentSet clips, Tokenizer tokenizer, TrainingRun.Options options,
             TrainingRun.Listener listener) {
         var fresh = Weights.fresh(new Rng(seed), DType.FLOAT32, Device.CPU);
-        var networks = Networks.of(this, fresh);
+        var networks = Networks.of(architecture, text, fresh);
         begin(fresh.tree(), start);
         var result = new LinkedHashMap<String, Tensor>(fresh.tree());
         var trained = new LinkedHashMap<>(result);
@@ -71,8 +72,24 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         return new Trained(result, run.losses());
     }
 
+    /// Tells what [#train] would refuse, before hours of other work.
+    ///
+    /// @param start tensors to begin with, by name
+    /// @throws WeightsException if a parameter of a network of which some are given is missing or has another shape
+    static void requireFits(Architecture architecture, T5Encoder.Config text, Map<String, Tensor> start) {
+        Scope.run(() -> {
+            var fresh = Weights.fresh(new Rng(0), DType.FLOAT32, Device.CPU);
+            Networks.of(architecture, text, fresh);
+            fitting(fresh.tree(), start);
+        });
+    }
+
     // All that does not fit is told before anything is replaced: copying would stretch a tensor of another shape, or fail late.
     private static void begin(Map<String, Tensor> parameters, Map<String, Tensor> start) {
+        fitting(parameters, start).forEach(e -> Optional.ofNullable(start.get(e.getKey())).ifPresent(tensor -> e.getValue().set(tensor)));
+    }
+
+    private static List<Map.Entry<String, Tensor>> fitting(Map<String, Tensor> parameters, Map<String, Tensor> start) {
         var given = start.keySet().stream().map(DenoiserStage::branchOf).collect(Collectors.toSet());
         var wanted = parameters.entrySet().stream().filter(e -> given.contains(branchOf(e.getKey()))).toList();
         var problems = new ArrayList<String>();
@@ -87,7 +104,7 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
             throw new WeightsException("%d tensors to continue from do not fit; start from a model of the same recipe%s%s".formatted(problems.size(),
                     String.join("", problems.subList(0, Math.min(5, problems.size()))), problems.size() > 5 ? "\n- ..." : ""));
         }
-        wanted.forEach(e -> Optional.ofNullable(start.get(e.getKey())).ifPresent(tensor -> e.getValue().set(tensor)));
+        return wanted;
     }
 
     private static String branchOf(String name) {

@@ -97,19 +97,17 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
             var losses = new LinkedHashMap<String, List<Double>>();
             try (var _ = Scope.open()) {
                 var architecture = vae.architecture();
+                var text = architecture.text(vocabulary);
+                var beginning = start.map(MiniRecipe::networks).orElseGet(LinkedHashMap::new);
+                DenoiserStage.requireFits(architecture, text, beginning);
                 var pixels = start.isPresent() ? stored(start.get().resolve("vae"), "") : trainVae(folder, losses, listener);
                 var autoencoder = Weights.load(pixels, architecture::autoencoder);
                 var latents = LatentSet.prepare(folder, autoencoder, seed, clips, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
                 var scale = start.map(architecture::scale).orElseGet(() -> architecture.scale(latents));
-                var stage = new DenoiserStage(architecture, architecture.text(vocabulary), scale, batch, parts, DROP_TEXT, start.isPresent() ? 0 : pictures, seed);
+                var stage = new DenoiserStage(architecture, text, scale, batch, parts, DROP_TEXT, start.isPresent() ? 0 : pictures, seed);
                 var tokenizer = Tokenizers.read(folder.resolve("tokenizer"));
-                var beginning = new LinkedHashMap<String, Tensor>();
-                start.ifPresent(model -> {
-                    beginning.putAll(stored(model.resolve("transformer"), DenoiserStage.TRANSFORMER + "."));
-                    beginning.putAll(stored(model.resolve("text_encoder"), DenoiserStage.TEXT + "."));
-                });
                 if (start.isEmpty()) {
-                    var words = new TextStage(architecture.text(vocabulary), CAPTIONS, seed).train(folder.resolve("text.safetensors"), tokenizer,
+                    var words = new TextStage(text, CAPTIONS, seed).train(folder.resolve("text.safetensors"), tokenizer,
                             textOptions, p -> listener.onStep("text", p));
                     losses.put("text", words.losses());
                     beginning.putAll(words.tensors());
@@ -133,6 +131,12 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
         var run = vae.train(folder.resolve("vae.safetensors"), vaeOptions, p -> listener.onStep("vae", p));
         losses.put("vae", run.losses());
         return run.tensors();
+    }
+
+    private static SequencedMap<String, Tensor> networks(Path model) {
+        var result = stored(model.resolve("transformer"), DenoiserStage.TRANSFORMER + ".");
+        result.putAll(stored(model.resolve("text_encoder"), DenoiserStage.TEXT + "."));
+        return result;
     }
 
     private static SequencedMap<String, Tensor> stored(Path component, String prefix) {

@@ -129,13 +129,16 @@ class MiniRecipeTest {
                 .map(Map.Entry::getKey).toList();
     }
 
-    /// The transformer of another size is refused by name and shape instead of being stretched or failing inside libtorch.
+    /// The transformer of another size is refused by name and shape, before any work, instead of being stretched or failing
+    /// inside libtorch.
     @Test
     void aModelOfAnotherSizeIsNotTrainedOn(@TempDir Path folder) {
         var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("one"), new Quiet());
         var deeper = MiniRecipe.rehearsal(new CogVideoXMini(TINY.vaeChannels(), 1, 2, 32, 1)).from(model);
-        assertThatThrownBy(() -> deeper.run(folder.resolve("other"), new Quiet())).isInstanceOf(WeightsException.class)
+        var quiet = new Quiet();
+        assertThatThrownBy(() -> deeper.run(folder.resolve("other"), quiet)).isInstanceOf(WeightsException.class)
                 .hasMessageContaining("do not fit").hasMessageContaining("transformer_blocks.1").hasMessageContaining("found none");
+        assertThat(quiet.stages).isEmpty();
         var wider = MiniRecipe.rehearsal(new CogVideoXMini(TINY.vaeChannels(), 2, 1, 32, 1)).from(model);
         assertThatThrownBy(() -> wider.run(folder.resolve("third"), new Quiet())).isInstanceOf(WeightsException.class)
                 .hasMessageContaining("should be [128, 16, 2, 2], found [64, 16, 2, 2]");
