@@ -112,7 +112,7 @@ final class GenerateCommand implements Callable<Integer> {
     // ---------------------------------------------------------------- from the words to the latents
 
     private Latents denoised(VideoModel opened, String prompt, Path target, Path kept, Stages stages) {
-        var wanted = requested(prompt);
+        var wanted = requested(prompt, opened.defaults().guidanceScale());
         var estimate = opened.estimate(wanted);
         var defaults = opened.defaults();
         OutputFile.requireWritable(target, wanted.width().orElse(defaults.width()),
@@ -123,8 +123,8 @@ final class GenerateCommand implements Callable<Integer> {
         return opened.denoise(wanted, stages);
     }
 
-    private Request requested(String prompt) {
-        var wanted = speed.on(request.on(Request.of(prompt))).negativePrompt(negative).strict(strict)
+    private Request requested(String prompt, double usualGuidance) {
+        var wanted = speed.on(request.on(Request.of(prompt)), usualGuidance).negativePrompt(negative).strict(strict)
                 .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
         if (fps.isPresent()) {
             wanted = wanted.fps(fps.get());
@@ -182,7 +182,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private List<String> differences(VideoModel opened, Recipe then) {
-        var wanted = request.on(Request.of(String.join(" ", words)));
+        var wanted = speed.on(request.on(Request.of(String.join(" ", words))), opened.defaults().guidanceScale());
         var differences = new ArrayList<String>();
         differs(differences, "model", Optional.of(opened.name()), then.model());
         differs(differences, "prompt", words.isEmpty() ? Optional.empty() : Optional.of(wanted.prompt()),

@@ -32,7 +32,7 @@ import org.zoetrope.tensor.Torch;
 /// so that other programs and what the virtual machine compiles on the way change little.
 final class TierExam {
     private static final List<String> USUAL = List.of("--speed cached", "--speed broadcast", "--speed int8",
-            "--speed cached,int8");
+            "--speed cached,int8", "--guidance-within 0.2..0.9");
 
     private final Path folder;
     private final OpenOptions options;
@@ -153,7 +153,8 @@ final class TierExam {
         if (stages.isCancelled()) {
             throw new CancelledException("after %d of %d clips at each speed".formatted(index, cases.size()));
         }
-        var wanted = row.speed.on(asked.on(Request.of(cases.get(index).caption().text()))).seed(seed + index);
+        var wanted = row.speed.on(asked.on(Request.of(cases.get(index).caption().text())),
+                model.defaults().guidanceScale()).seed(seed + index);
         var start = Torch.processorSeconds();
         var latents = model.denoise(wanted, progress -> {
             if (progress instanceof Progress.Reused(var counts)) {

@@ -92,6 +92,18 @@ class GenerateCommandTest {
     }
 
     @Test
+    void guidanceCanBeLimitedToSomeNoise() {
+        generate("x", "--guidance", 3, "--guidance-within", "0..0.5").succeeds();
+        assertThat(MediaFile.inspect(target).comment()).hasValueSatisfying(
+                recipe -> assertThat(recipe).contains("Interval[scale=3.0, low=0.0, high=0.5]"));
+        for (var wrong : List.of("0.2", "0.9..0.2", "0.5..0.5", "-1..1", "0..2", "a..b", "0..0.5..1", "..", "NaN..1")) {
+            generate("x", "--guidance-within", wrong).fails(2, "a lower and a higher share of noise");
+        }
+        generate("x", "--guidance-within", "0.2..0.9", "--guidance", 1).fails(2, "leave out --guidance-within");
+        generate("x", "--guidance-within", "0.2..0.9", "--guidance", 3, "--dynamic-guidance").fails(2, "give one");
+    }
+
+    @Test
     void quietPrintsTheFileAlone() {
         var typed = generate("x", "-q").succeeds();
         assertThat(typed.out().strip()).isEqualTo(target.toString());

@@ -176,10 +176,27 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
         }
 
         private void checkGuidance(Guidance guidance) {
-            if (guidance instanceof Guidance.ClassifierFree(var scale)) {
-                require(Double.isFinite(scale) && scale >= UNPROMPTED,
-                        "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
+            switch (guidance) {
+                case Guidance.Off() -> {}
+                case Guidance.ClassifierFree(var scale) -> checkScale(scale);
+                case Guidance.Rescaled(var scale, _) -> checkScale(scale);
+                case Guidance.Interval(var scale, _, _) -> checkScale(scale);
+                case Guidance.Dynamic(var rise, _) -> require(Double.isFinite(rise) && rise >= 0,
+                        "a dynamic guidance that rises by %s; give 0 or more", rise);
+                case Guidance.Ramp(var first, var last, _) -> {
+                    checkScale(first);
+                    checkScale(last);
+                }
+                case Guidance.Oscillating(var high, var low, _) -> {
+                    checkScale(high);
+                    checkScale(low);
+                }
             }
+        }
+
+        private void checkScale(double scale) {
+            require(Double.isFinite(scale) && scale >= UNPROMPTED,
+                    "a guidance scale of %s; give 1 (the prompt alone) or more", scale);
         }
 
         /// The blocks are the model's choice unless the request names some.
