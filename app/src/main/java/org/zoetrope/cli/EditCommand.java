@@ -3,7 +3,6 @@ package org.zoetrope.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -40,8 +39,6 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope edit in.gif --from \"a red circle\" --to \"a red star\" --box 10,20,32,32",
                 "  zoetrope edit in.mp4 --from \"a boat\" --to \"a paper boat\" --method flowdirector --without dag"})
 final class EditCommand implements Callable<Integer> {
-    private static final Limits LIMITS = Limits.defaults().withFrames(1000).withDuration(Duration.ofMinutes(2));
-
     @Parameters(paramLabel = "VIDEO", arity = "1",
             description = "The video to change: mp4, mov, webm, mkv, gif, webp or numbered PNG pictures.")
     private Path video;
@@ -131,14 +128,14 @@ final class EditCommand implements Callable<Integer> {
 
     private static Frames read(Path file) {
         try {
-            return VideoReader.read(file, LIMITS);
+            return VideoReader.read(file, Limits.ofEdits());
         } catch (MediaException e) {
             throw new UsageException(e);
         }
     }
 
     private void tellRate(Frames source) {
-        if (MediaFile.inspect(video, LIMITS).variableRate()) {
+        if (MediaFile.inspect(video, Limits.ofEdits()).variableRate()) {
             tell("note      the frames of the video are shown for different times; they are edited and written at "
                     + "their average rate, %.2f a second", source.fps());
         }
@@ -146,11 +143,10 @@ final class EditCommand implements Callable<Integer> {
 
     /// H.264 holds even sizes alone; what is cut is said.
     private Frames fitting(Frames clip, Path target) {
-        var odd = clip.width() % 2 + clip.height() % 2 > 0;
-        if (!odd || !String.valueOf(target.getFileName()).endsWith(".mp4") || clip.width() < 2 || clip.height() < 2) {
+        if (!String.valueOf(target.getFileName()).endsWith(".mp4")) {
             return clip;
         }
-        var even = Resize.cropped(clip, clip.width() - clip.width() % 2, clip.height() - clip.height() % 2);
+        var even = Resize.even(clip);
         even.changes().forEach(change -> tell("note      the video was %s, since .mp4 holds even sizes; "
                 + "write .mkv, .webm, .gif or .webp to keep every pixel", change));
         return even.frames();

@@ -25,6 +25,11 @@ public record Limits(long bytes, long pixels, int frames, Duration duration, lon
         return DEFAULTS;
     }
 
+    /// For a clip that is edited as a whole: 1000 frames, 2 minutes, and the defaults for the rest.
+    public static Limits ofEdits() {
+        return DEFAULTS.withFrames(1000).withDuration(Duration.ofMinutes(2));
+    }
+
     public Limits withBytes(long n) {
         return new Limits(n, pixels, frames, duration, decodedBytes);
     }

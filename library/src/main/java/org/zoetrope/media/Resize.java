@@ -66,6 +66,11 @@ public final class Resize {
                 "cropped %d x %d to its middle %d x %d".formatted(frames.width(), frames.height(), width, height)));
     }
 
+    /// The middle of every frame with even sides, which is all that H.264 holds. A side of one pixel stays.
+    public static Result even(Frames frames) {
+        return cropped(frames, Math.max(1, frames.width() / 2 * 2), Math.max(1, frames.height() / 2 * 2));
+    }
+
     /// How much of a neighbour at a distance goes into a pixel. Kernels are widened when a clip shrinks, so that fine
     /// detail is averaged and does not alias.
     public enum Kernel {

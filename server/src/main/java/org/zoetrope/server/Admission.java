@@ -12,7 +12,6 @@ import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -30,6 +29,7 @@ import org.zoetrope.media.ImageFile;
 import org.zoetrope.media.Limits;
 import org.zoetrope.media.MediaException;
 import org.zoetrope.media.VideoReader;
+import org.zoetrope.media.VideoWriter;
 import org.zoetrope.pipeline.RequestException;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.ShapeException;
@@ -42,12 +42,14 @@ final class Admission {
     private static final Duration RETRIES = Duration.ofMinutes(10); // how long a client may repeat itself
     private static final long EXACT_IN_JSON = 1L << 53;
     private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
-    private static final Pattern DATA_URL = Pattern.compile("data:image/(png|jpeg);base64,(.*)", Pattern.DOTALL);
     private static final int ALIAS_WIDTH = 720, ALIAS_HEIGHT = 1280; // what OpenAI makes for those who ask for no size
     private static final String ALIAS_SECONDS = "4"; // and for no length
     private static final Set<String> SETTINGS = Set.of("negative_prompt", "seed", "steps", "guidance_scale",
             "num_frames", "fps", "priority");
-    private static final String SOURCE = "source.mp4", MASK = "mask"; // files of a job
+    private static final Set<String> EDIT = Set.of("prompt", "video", "method", "source_prompt", "negative_prompt",
+            "seed", "steps", "guidance_scale", "mask", "priority");
+    private static final String SOURCE = JobFolder.Variant.SOURCE.file, MASK = "mask"; // files of a job
+    private static final int CLIPS = 4; // in memory during an edit: the video, what its codec keeps, the edit, the end
     private static final SecureRandom RANDOM = new SecureRandom();
 
     /// Who asks, and how.
@@ -63,12 +65,14 @@ final class Admission {
     private final JobStore store;
     private final JobQueue queue;
     private final Models models;
+    private final UploadDecoder uploads;
 
-    Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models) {
+    Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models, UploadDecoder uploads) {
         this.settings = settings;
         this.store = store;
         this.queue = queue;
         this.models = models;
+        this.uploads = uploads;
     }
 
     // ---------------------------------------------------------------- the kinds of request
@@ -77,10 +81,8 @@ final class Admission {
     Job create(Form form, Asker asker) {
         form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference")));
         return accept("create", form, asker, () -> {
-            var asked = form.text("model").filter(name -> !name.isBlank()).orElseGet(models::first);
-            var name = models.resolve(asked).orElseThrow(() -> ApiException.invalid("model_not_found", "model",
-                    "no model \"%s\" is installed here; there %s %s".formatted(asked,
-                            models.names().size() == 1 ? "is" : "are", String.join(", ", models.names()))));
+            var asked = asked(form);
+            var name = named(asked);
             var model = open(name);
             var notices = new ArrayList<String>();
             var picture = picture(form);
@@ -147,31 +149,81 @@ final class Admission {
 
     /// A finished video in which only what the words say has changed.
     Job edit(Job source, Form form, Asker asker) {
-        form.allow(Set.of("prompt", "video", "method", "source_prompt", "negative_prompt", "seed", "steps",
-                "guidance_scale", "mask", "priority"));
+        form.allow(EDIT);
         return accept("edit", form, asker, () -> {
             requireFinished(source);
-            var word = form.text("method").orElse(EditMethod.FLOWEDIT.word());
-            var method = EditMethod.of(word).orElseThrow(() -> ApiException.invalid("invalid_value", "method",
-                    "there is no method \"%s\"; there are %s".formatted(word, EditMethod.words())));
-            var model = open(source.model());
             var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
-            var clip = VideoReader.read(file);
-            var mask = form.file("mask");
-            var how = new Wanted.Edit(method, form.text("source_prompt").filter(words -> !words.isBlank())
-                    .orElse(source.wanted().prompt()), mask.map(_ -> MASK));
-            var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
-                    clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
-                    form.real("guidance_scale").orElse(EditMethod.guidance()),
-                    form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
-                    Optional.empty(), Optional.of(SOURCE), Optional.of(how));
-            var notices = checkEdit(source.model(), model, wanted, how, clip, mask.map(bytes -> decoded("mask", bytes)));
-            var files = new LinkedHashMap<String, byte[]>();
-            files.put(SOURCE, bytes(file));
-            mask.ifPresent(bytes -> files.put(MASK, bytes));
-            return new Draft(Job.queued(id(), Job.Kind.EDIT, source.model(), source.asked(), wanted, source.seconds(),
-                    source.size(), asker.owner(), priority(form), notices, Optional.of(source.id())), files);
+            return edited(new Start(source.model(), source.asked(), VideoReader.read(file), SOURCE, bytes(file),
+                    source.wanted().prompt(), source.seconds(), source.size(), Optional.of(source.id()), List.of()),
+                    form, asker);
         });
+    }
+
+    /// The same with a video that the client has sent along.
+    Job edit(byte[] upload, Form form, Asker asker) {
+        form.allow(union(EDIT, Set.of("model")));
+        return accept("edit", form, asker, () -> {
+            var shows = form.text("source_prompt").filter(words -> !words.isBlank()).orElseThrow(() -> ApiException
+                    .invalid("missing_required_parameter", "source_prompt", "\"source_prompt\" is missing: an edit "
+                            + "goes from what a video shows to what it should show, and nobody here knows what an uploaded "
+                            + "one shows; describe it in a sentence"));
+            prompt(form);
+            var asked = asked(form);
+            var name = named(asked);
+            var kind = Container.of(upload).orElseThrow(() -> ApiException.invalid("invalid_video", "video",
+                    "this is no video of a kind that is read here, which are %s".formatted(Container.words())));
+            var seen = seen(kind, upload);
+            var clip = seen.blank();
+            return edited(new Start(name, asked, clip, kind.file(), upload, shows, trimmed(clip.duration()),
+                    "%dx%d".formatted(clip.width(), clip.height()), Optional.empty(), seen.notices()), form, asker);
+        });
+    }
+
+    private UploadDecoder.Seen seen(Container kind, byte[] upload) {
+        try {
+            var seen = uploads.look(kind, upload);
+            VideoWriter.check(settings.data().resolve(SOURCE), seen.blank().width(), seen.blank().height(), seen.fps());
+            return seen;
+        } catch (UploadException e) {
+            throw ApiException.invalid(e.code(), "video", String.valueOf(e.getMessage()));
+        } catch (MediaException e) {
+            throw ApiException.invalid("invalid_video", "video", "the video is too narrow or too flat for .mp4: "
+                    + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        }
+    }
+
+    /// What an edit starts from.
+    ///
+    /// @param clip    the video, or one of its size, length and rate
+    /// @param file    what it is called in the job's folder
+    /// @param content of that file
+    /// @param shows   the words for it, unless the request has others
+    /// @param seconds length as the client knows it
+    /// @param size    size as the client knows it
+    private record Start(String model, String asked, Frames clip, String file, byte[] content, String shows,
+            String seconds, String size, Optional<String> source, List<String> notices) {}
+
+    private Draft edited(Start start, Form form, Asker asker) {
+        var word = form.text("method").orElse(EditMethod.FLOWEDIT.word());
+        var method = EditMethod.of(word).orElseThrow(() -> ApiException.invalid("invalid_value", "method",
+                "there is no method \"%s\"; there are %s".formatted(word, EditMethod.words())));
+        var model = open(start.model());
+        var clip = start.clip();
+        var mask = form.file("mask");
+        var how = new Wanted.Edit(method, form.text("source_prompt").filter(words -> !words.isBlank())
+                .orElse(start.shows()), mask.map(_ -> MASK));
+        var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
+                clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
+                form.real("guidance_scale").orElse(EditMethod.guidance()),
+                form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
+                Optional.empty(), Optional.of(start.file()), Optional.of(how));
+        var notices = new ArrayList<>(start.notices());
+        notices.addAll(checkEdit(start.model(), model, wanted, how, clip, mask.map(bytes -> decoded("mask", bytes))));
+        var files = new LinkedHashMap<String, byte[]>();
+        files.put(start.file(), start.content());
+        mask.ifPresent(bytes -> files.put(MASK, bytes));
+        return new Draft(Job.queued(id(), Job.Kind.EDIT, start.model(), start.asked(), wanted, start.seconds(),
+                start.size(), asker.owner(), priority(form), notices, start.source()), files);
     }
 
     private static void requireFinished(Job source) {
@@ -237,7 +289,7 @@ final class Admission {
 
     private String prompt(Form form) {
         var prompt = form.required("prompt");
-        for (var name : List.of("prompt", "negative_prompt")) {
+        for (var name : List.of("prompt", "negative_prompt", "source_prompt")) {
             var text = form.text(name).orElse("");
             if (text.length() > settings.limits().promptLength()) {
                 throw ApiException.invalid("string_above_max_length", name, "%d characters; at most %d are read"
@@ -248,6 +300,16 @@ final class Admission {
             }
         }
         return prompt;
+    }
+
+    private String asked(Form form) {
+        return form.text("model").filter(name -> !name.isBlank()).orElseGet(models::first);
+    }
+
+    private String named(String asked) {
+        return models.resolve(asked).orElseThrow(() -> ApiException.invalid("model_not_found", "model",
+                "no model \"%s\" is installed here; there %s %s".formatted(asked,
+                        models.names().size() == 1 ? "is" : "are", String.join(", ", models.names()))));
     }
 
     private Wanted wanted(Form form, VideoModel model, boolean alias, List<String> notices, Optional<String> image) {
@@ -338,21 +400,8 @@ final class Admission {
                     "there is no files service here; send the picture itself, or a data URL of it");
         }
         return form.file("input_reference").or(() -> form.text("input_reference[image_url]")
-                .or(() -> form.text("input_reference")).map(this::dataUrl));
-    }
-
-    private byte[] dataUrl(String url) {
-        var data = DATA_URL.matcher(url);
-        if (!data.matches()) {
-            throw ApiException.invalid("invalid_value", "input_reference", url.startsWith("http")
-                    ? "this server fetches nothing from elsewhere; send the picture itself, or a data URL of it"
-                    : "this is no data URL of a PNG or JPEG");
-        }
-        try {
-            return Base64.getDecoder().decode(data.group(2));
-        } catch (IllegalArgumentException _) {
-            throw ApiException.invalid("invalid_value", "input_reference", "the data URL is damaged");
-        }
+                .or(() -> form.text("input_reference"))
+                .map(url -> DataUrl.picture("input_reference", url)));
     }
 
     private Frames decoded(String field, byte[] content) {
@@ -397,9 +446,10 @@ final class Admission {
         try {
             var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask));
             var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
-            if (edit.estimate().peakBytes() > allowed) {
+            var peak = edit.estimate().peakBytes() + (long) CLIPS * clip.count() * clip.images().getFirst().length;
+            if (peak > allowed) {
                 throw ApiException.invalid("too_large", "this edit with %s takes about %s of memory, and %s are free"
-                        .formatted(name, gigabytes(edit.estimate().peakBytes()), gigabytes(allowed)));
+                        .formatted(name, gigabytes(peak), gigabytes(allowed)));
             }
             return edit.notices();
         } catch (RequestException e) {

@@ -54,6 +54,10 @@ final class ApiException extends RuntimeException {
         return new ApiException(429, "rate_limit_error", "queue_full", Optional.empty(), message);
     }
 
+    static ApiException busy(String message) {
+        return new ApiException(429, "rate_limit_error", "busy", Optional.empty(), message);
+    }
+
     static ApiException unavailable(String message) {
         return new ApiException(503, "server_error", "unavailable", Optional.empty(), message);
     }

@@ -1,6 +1,8 @@
 package org.zoetrope.server;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.javalin.http.Context;
@@ -26,7 +28,9 @@ import java.util.stream.Stream;
 /// What a request brought: a multipart form, a form in the body, or a JSON object, all read into the same names. What is
 /// inside an object is called `video[id]`, as the OpenAI clients write it into forms.
 final class Form {
-    private static final JsonMapper JSON = new JsonMapper();
+    /// A video may be one long text; how long bodies may be is checked before they are read.
+    private static final JsonMapper JSON = new JsonMapper(JsonFactory.builder().streamReadConstraints(
+            StreamReadConstraints.builder().maxStringLength(Integer.MAX_VALUE).build()).build());
     private static final int DEEPEST = 4;
     private static final String MULTIPART = "org.eclipse.jetty.multipartConfig"; // how Jetty is told of limits
     private static final int IN_MEMORY = 1 << 20; // bytes of a part that are not written to a temporary file

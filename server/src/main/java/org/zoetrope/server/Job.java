@@ -54,6 +54,11 @@ record Job(String id, Kind kind, Status status, String model, String asked, Want
         notices = List.copyOf(notices);
     }
 
+    /// Whether it starts from a video that its client has uploaded.
+    boolean isUploaded() {
+        return wanted.video().filter(Container::isUpload).isPresent();
+    }
+
     /// A job that nobody has begun.
     static Job queued(String id, Kind kind, String model, String asked, Wanted wanted, String seconds, String size,
             String owner, int priority, List<String> notices, Optional<String> source) {

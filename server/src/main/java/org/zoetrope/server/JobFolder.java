@@ -21,7 +21,9 @@ record JobFolder(Path path) {
     /// What a client may download.
     enum Variant {
         VIDEO("video.mp4", "video/mp4"), THUMBNAIL("thumbnail.webp", "image/webp"),
-        SPRITESHEET("spritesheet.jpg", "image/jpeg");
+        SPRITESHEET("spritesheet.jpg", "image/jpeg"),
+        /// Ours: the video that this one was made from.
+        SOURCE("source.mp4", "video/mp4");
 
         final String file;
         final String mediaType;
@@ -97,11 +99,23 @@ record JobFolder(Path path) {
         return Optional.of(file(variant)).filter(Files::isRegularFile);
     }
 
-    /// Deletes what only an unfinished job needs.
+    /// Deletes what only an unfinished job needs, what a client has uploaded included.
     void tidy() {
+        if (!Files.isDirectory(path)) {
+            return;
+        }
         try {
             Files.deleteIfExists(checkpoint());
             Files.deleteIfExists(latents());
+            for (var kind : Container.values()) {
+                Files.deleteIfExists(input(kind.file()));
+            }
+            try (var left = Files.list(path)) {
+                if (left.findAny().isPresent()) {
+                    return;
+                }
+            }
+            Files.delete(path);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -30,8 +30,9 @@ public final class Server implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Server.class);
     private static final String REQUEST_ID = "request_id";
     private static final String STARTED = "started";
-    private static final String POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-            + "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    private static final String POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; "
+            + "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; form-action 'self'; "
+            + "base-uri 'none'; frame-ancestors 'none'";
     /// The files of the studio: none is found by a path that a client makes up.
     private static final Map<String, String> STUDIO = Map.of("index.html", "text/html; charset=utf-8", "studio.css",
             "text/css; charset=utf-8", "studio.js", "text/javascript; charset=utf-8", "icon.svg", "image/svg+xml");
@@ -57,9 +58,12 @@ public final class Server implements AutoCloseable {
         var node = "%d-%08x".formatted(ProcessHandle.current().pid(), ThreadLocalRandom.current().nextInt());
         store = new JobStore(database);
         models = new Models(settings.models(), settings.options(), settings.data());
-        worker = new Worker(settings, node, store, models, live, metrics);
+        var uploads = new UploadDecoder(settings);
+        uploads.tidy();
+        worker = new Worker(settings, node, store, models, uploads, live, metrics);
         queue = new JobQueue(database, node, settings.workers(), worker::run);
-        api = new VideosApi(settings, store, new Admission(settings, store, queue, models), models, live, metrics);
+        api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads), models,
+                live, metrics);
         http = Javalin.create(this::configure);
     }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.zoetrope.media.Limits;
 import org.zoetrope.pipeline.OpenOptions;
 
 /// How a server is run.
@@ -20,9 +21,10 @@ import org.zoetrope.pipeline.OpenOptions;
 /// @param queueLength     unfinished jobs that one key may have
 /// @param memoryBytes     what one job may take; empty takes the machine's free memory at the time
 /// @param limits          what one request may bring
+/// @param uploads         what an uploaded video may be
 public record ServerSettings(String host, int port, Path data, Optional<String> database, List<Installed> models,
         OpenOptions options, int workers, Duration checkpointEvery, int attempts, int queueLength,
-        Optional<Long> memoryBytes, RequestLimits limits) {
+        Optional<Long> memoryBytes, RequestLimits limits, UploadLimits uploads) {
     /// A model under the name by which it is asked for.
     public record Installed(String name, Path folder) {}
 
@@ -39,6 +41,42 @@ public record ServerSettings(String host, int port, Path data, Optional<String> 
         }
     }
 
+    /// What an uploaded video may be, and what may be spent on finding out. The first four are checked against what
+    /// the file states before anything is decoded, and again while it is.
+    ///
+    /// @param pixels       width times height of a frame
+    /// @param frames       frames of the video
+    /// @param duration     length of the video
+    /// @param decodedBytes memory of its frames, 3 bytes a pixel
+    /// @param heapBytes    memory of the process that decodes it, beside one gigabyte for native libraries
+    /// @param time         seconds by the clock that decoding may take
+    public record UploadLimits(long pixels, int frames, Duration duration, long decodedBytes, long heapBytes,
+            Duration time) {
+        private static final long MOST_DECODED = 1L << 30;
+        private static final int SHARE_OF_HEAP = 8; // the clip, its edit and what passes between them are in memory
+        private static final long DECODING = 192L << 20; // heap of the other process beside the frames
+
+        /// What `zoetrope edit` reads, at most a gigabyte of frames and an eighth of this process's heap; 30 seconds.
+        public static UploadLimits defaults() {
+            var read = Limits.ofEdits();
+            var decoded = Math.min(MOST_DECODED, Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP);
+            return new UploadLimits(read.pixels(), read.frames(), read.duration(), decoded, decoded + DECODING,
+                    Duration.ofSeconds(30));
+        }
+
+        public UploadLimits frames(int count) {
+            return new UploadLimits(pixels, count, duration, decodedBytes, heapBytes, time);
+        }
+
+        public UploadLimits heapBytes(long bytes) {
+            return new UploadLimits(pixels, frames, duration, decodedBytes, bytes, time);
+        }
+
+        public UploadLimits time(Duration most) {
+            return new UploadLimits(pixels, frames, duration, decodedBytes, heapBytes, most);
+        }
+    }
+
     public ServerSettings {
         models = List.copyOf(models);
         if (models.isEmpty()) {
@@ -49,41 +87,47 @@ public record ServerSettings(String host, int port, Path data, Optional<String> 
     /// Loopback, port 8188, one worker, an embedded database.
     public static ServerSettings of(Path data, List<Installed> models) {
         return new ServerSettings("127.0.0.1", 8188, data, Optional.empty(), models, OpenOptions.defaults(), 1,
-                Duration.ofSeconds(5), 4, 500, Optional.empty(), RequestLimits.defaults());
+                Duration.ofSeconds(5), 4, 500, Optional.empty(), RequestLimits.defaults(),
+                UploadLimits.defaults());
     }
 
     public ServerSettings address(String newHost, int newPort) {
         return new ServerSettings(newHost, newPort, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits);
+                queueLength, memoryBytes, limits, uploads);
     }
 
     public ServerSettings database(Optional<String> url) {
         return new ServerSettings(host, port, data, url, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits);
+                queueLength, memoryBytes, limits, uploads);
     }
 
     public ServerSettings options(OpenOptions how) {
         return new ServerSettings(host, port, data, database, models, how, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits);
+                queueLength, memoryBytes, limits, uploads);
     }
 
     public ServerSettings workers(int count) {
         return new ServerSettings(host, port, data, database, models, options, count, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits);
+                queueLength, memoryBytes, limits, uploads);
     }
 
     public ServerSettings checkpointEvery(Duration time) {
         return new ServerSettings(host, port, data, database, models, options, workers, time, attempts, queueLength,
-                memoryBytes, limits);
+                memoryBytes, limits, uploads);
     }
 
     public ServerSettings queueLength(int jobs) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts, jobs,
-                memoryBytes, limits);
+                memoryBytes, limits, uploads);
     }
 
     public ServerSettings memoryBytes(long bytes) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, Optional.of(bytes), limits);
+                queueLength, Optional.of(bytes), limits, uploads);
+    }
+
+    public ServerSettings uploads(UploadLimits most) {
+        return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
+                queueLength, memoryBytes, limits, most);
     }
 }

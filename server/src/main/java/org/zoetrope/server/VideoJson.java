@@ -48,6 +48,7 @@ final class VideoJson {
                 .put("steps", w.steps()).put("guidance_scale", w.guidanceScale()).put("num_frames", w.frames())
                 .put("fps", w.fps()).put("width", w.width()).put("height", w.height());
         w.strength().ifPresent(strength -> json.put("strength", strength));
+        json.put("uploaded", job.isUploaded());
         w.edit().ifPresent(edit -> json.put("method", edit.method().word()).put("source_prompt", edit.sourcePrompt()));
         job.notices().forEach(json.putArray("notices")::add);
         return json;

@@ -97,7 +97,7 @@ final class VideosApi {
         var variant = Arrays.stream(JobFolder.Variant.values())
                 .filter(v -> v.name().toLowerCase(Locale.ROOT).equals(word)).findFirst()
                 .orElseThrow(() -> ApiException.invalid("invalid_value", "variant",
-                        "there are the variants video, thumbnail and spritesheet, found \"%s\"".formatted(
+                        "there are the variants video, thumbnail, spritesheet and source, found \"%s\"".formatted(
                                 shown(word))));
         if (job.status() != Job.Status.COMPLETED) {
             // Not 409: clients repeat that at once.
@@ -108,8 +108,9 @@ final class VideosApi {
                             job.progress()));
         }
         var file = JobFolder.of(settings.data(), job.id()).existing(variant)
-                .orElseThrow(() -> ApiException.notFound("the files of %s are not in this server's folder any more"
-                        .formatted(job.id())));
+                .orElseThrow(() -> ApiException.notFound(variant == JobFolder.Variant.SOURCE
+                        ? "%s was not made from a video".formatted(job.id())
+                        : "the files of %s are not in this server's folder any more".formatted(job.id())));
         ctx.res().setHeader("Content-Disposition", "inline; filename=\"%s\"".formatted(
                 job.id() + variant.file.substring(variant.file.indexOf('.'))));
         ctx.res().setHeader("Cache-Control", "private, max-age=31536000, immutable");
@@ -119,7 +120,11 @@ final class VideosApi {
     private void cancel(Context ctx) {
         var job = job(ctx);
         store.cancel(job.id());
-        json(ctx, store.find(job.id()).map(this::video).orElseThrow(() -> missing(job.id())));
+        var now = store.find(job.id()).orElseThrow(() -> missing(job.id()));
+        if (now.status() == Job.Status.FAILED) {
+            JobFolder.of(settings.data(), job.id()).tidy(); // there was no worker to do it
+        }
+        json(ctx, video(now));
     }
 
     private void extend(Context ctx) {
@@ -129,7 +134,20 @@ final class VideosApi {
 
     private void edit(Context ctx) {
         var form = form(ctx);
-        accepted(ctx, admission.edit(source(ctx, form), form, asker(ctx)));
+        var upload = upload(form);
+        accepted(ctx, upload.isPresent() ? admission.edit(upload.get(), form, asker(ctx))
+                : admission.edit(source(ctx, form), form, asker(ctx)));
+    }
+
+    /// The video that a request brought along, as a file or as a data URL.
+    private static Optional<byte[]> upload(Form form) {
+        var text = form.text("video").filter(words -> !words.isBlank() && !JobFolder.isId(words));
+        var sent = form.file("video").or(() -> text.map(url -> DataUrl.video("video", url)));
+        if (sent.isPresent() && (form.text("video[id]").isPresent() || form.file("video").isPresent()
+                && form.text("video").isPresent())) {
+            throw ApiException.invalid("invalid_value", "video", "two videos were sent; give a file or an id");
+        }
+        return sent;
     }
 
     /// The video that an edit or an extension starts from: one of ours, by its id.
@@ -137,7 +155,7 @@ final class VideosApi {
         var id = form.text("video[id]").or(() -> form.text("video").filter(JobFolder::isId));
         if (id.isEmpty() && (form.file("video").isPresent() || form.text("video").isPresent())) {
             throw ApiException.invalid("unsupported", "video",
-                    "uploaded videos are not read here yet; give the id of a video that was made here");
+                    "only videos that were made here are extended; give the id of one");
         }
         return find(ctx, id.orElseThrow(() -> ApiException.invalid("missing_required_parameter", "video",
                 "\"video\" is missing; give the id of a video")));

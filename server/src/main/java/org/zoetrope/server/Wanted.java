@@ -6,6 +6,7 @@ import org.zoetrope.edit.MaskSource;
 import org.zoetrope.edit.PixelMask;
 import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.media.Frames;
+import org.zoetrope.media.Resize;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.weights.ConfigFile;
 
@@ -14,7 +15,7 @@ import org.zoetrope.weights.ConfigFile;
 ///
 /// @param strength for jobs that start from a video: how much of it is given up
 /// @param image    file in the job's folder that is the first frame
-/// @param video    file in the job's folder to start from
+/// @param video    file in the job's folder to start from: one of ours, or what a client has uploaded
 /// @param edit     for edits of that video
 record Wanted(String prompt, String negativePrompt, int width, int height, int frames, double fps, int steps,
         double guidanceScale, long seed, Optional<Double> strength, Optional<String> image, Optional<String> video,
@@ -46,7 +47,8 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
     EditRequest editRequest(Edit how, Optional<Frames> mask) {
         return EditRequest.of(how.sourcePrompt(), prompt).negativePrompt(negativePrompt).steps(steps).seed(seed)
                 .editor(how.method().editor(guidanceScale))
-                .mask(mask.<MaskSource>map(m -> new MaskSource.Drawn(PixelMask.of(m, false), SoftEdge.usual()))
+                .mask(mask.map(m -> Resize.even(m).frames()) // as the video was cut, if it was
+                        .<MaskSource>map(m -> new MaskSource.Drawn(PixelMask.of(m, false), SoftEdge.usual()))
                         .orElseGet(how.method()::mask));
     }
 

@@ -47,15 +47,18 @@ final class Worker {
     private final String node;
     private final JobStore store;
     private final Models models;
+    private final UploadDecoder uploads;
     private final Live live;
     private final Metrics metrics;
     private volatile boolean stopping;
 
-    Worker(ServerSettings settings, String node, JobStore store, Models models, Live live, Metrics metrics) {
+    Worker(ServerSettings settings, String node, JobStore store, Models models, UploadDecoder uploads, Live live,
+            Metrics metrics) {
         this.settings = settings;
         this.node = node;
         this.store = store;
         this.models = models;
+        this.uploads = uploads;
         this.live = live;
         this.metrics = metrics;
     }
@@ -129,6 +132,8 @@ final class Worker {
             failed(job, folder, new Job.Failure("cancelled", "the job was " + e.getMessage()));
         } catch (RequestException | MediaException e) {
             failedFor(job, folder, "invalid_request", e);
+        } catch (UploadException e) {
+            failedFor(job, folder, e.code(), e);
         } catch (ConfigException | WeightsException e) {
             failedFor(job, folder, "model_unusable", e);
         } catch (GenerationException | SamplingException e) {
@@ -204,7 +209,7 @@ final class Worker {
 
     private Finished edited(Job job, Wanted.Edit how, JobFolder folder, VideoModel model, Watch watch) {
         var editor = new VideoEditor(model);
-        var clip = VideoReader.read(folder.input(job.wanted().video().orElseThrow()));
+        var clip = clip(job, folder, watch);
         var mask = how.mask().map(name -> ImageFile.read(folder.input(name)));
         var latents = savedEdit(job, folder).orElseGet(() -> {
             var made = editor.run(editor.prepare(clip, job.wanted().editRequest(how, mask)), watch);
@@ -212,7 +217,24 @@ final class Worker {
             return made;
         });
         var video = editor.finish(latents, clip, watch);
+        if (job.isUploaded()) {
+            VideoWriter.write(clip, folder.file(JobFolder.Variant.SOURCE)); // so that browsers can show it
+        }
         return new Finished(video.frames(), video.recipe().toJson(), video.notices());
+    }
+
+    /// The video that a job starts from. What came from a client is decoded by another process.
+    private Frames clip(Job job, JobFolder folder, Watch watch) {
+        var file = folder.input(job.wanted().video().orElseThrow());
+        if (!job.isUploaded()) {
+            return VideoReader.read(file);
+        }
+        watch.stage("read", 0, 0, 0);
+        return uploads.read(file, () -> {
+            if (watch.isCancelled()) {
+                throw new CancelledException("while its video was read");
+            }
+        });
     }
 
     private static Optional<EditedLatents> savedEdit(Job job, JobFolder folder) {
@@ -283,7 +305,7 @@ final class Worker {
 
     /// The video that is extended, followed by what was made from its last frame on.
     private static Frames appended(JobFolder folder, Frames after) {
-        var before = VideoReader.read(folder.input("source.mp4"));
+        var before = VideoReader.read(folder.file(JobFolder.Variant.SOURCE));
         var fitted = Resize.toFill(before, after.width(), after.height()).frames();
         return new Frames(after.width(), after.height(), after.fps(), Stream.concat(fitted.images().stream(),
                 after.slice(1, after.count()).images().stream()).toList());

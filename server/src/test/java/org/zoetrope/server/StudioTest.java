@@ -115,8 +115,8 @@ class StudioTest {
         browser.click("#gallery li:first-child button");
         browser.await("document.querySelector('#viewer').open && !document.querySelector('#compare-toggle').hidden");
         browser.click("#compare-toggle");
-        browser.await("document.querySelector('#before').videoWidth === 64 && document.querySelector('#after').videoWidth "
-                + "=== 64");
+        browser.await("document.querySelector('#before').videoWidth === 64 "
+                + "&& document.querySelector('#after').videoWidth === 64");
         assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("flowedit");
         picture("compare");
         browser.click("#close");
@@ -146,9 +146,46 @@ class StudioTest {
         browser.await("document.querySelector('#gallery-empty').textContent === 'No prompt has these words.'");
     }
 
-    /// Every control has a name that a screen reader can say.
+    /// The visitor's own video is one that was made here before, dropped as a file.
     @Test
     @Order(7)
+    void aVideoOfOnesOwnIsEdited() throws IOException {
+        browser.type("#search", "red circle");
+        browser.await("document.querySelector('#gallery').children.length === 1");
+        browser.evaluate("""
+                (async () => {
+                    const id = document.querySelector('#gallery li').id.slice(5);
+                    const made = await (await fetch(`/v1/videos/${id}/content`)).blob();
+                    const data = new DataTransfer();
+                    data.items.add(new File([made], 'holiday.mp4', {type: 'video/mp4'}));
+                    document.querySelector('#form').dispatchEvent(new DragEvent('drop', {dataTransfer: data,
+                        bubbles: true, cancelable: true}));
+                })()
+                """);
+        browser.await("/Edits .holiday.mp4/.test(document.querySelector('#base').textContent)");
+        browser.await("!document.querySelector('#mask-field').hidden && document.querySelector('#mask').width === 64");
+        browser.type("#from", "a red circle moves right");
+        browser.type("#prompt", "a green circle moves right");
+        assertThat(browser.evaluate("document.querySelector('#change del').textContent").asText()).isEqualTo("red");
+        browser.type("#steps", "2");
+        picture("own");
+        browser.click("#go");
+        browser.await("document.querySelector('#queue').children.length === 1");
+        browser.await(NOTHING_RUNS);
+        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).isEmpty();
+        browser.click("#gallery li:first-child button");
+        browser.await("document.querySelector('#viewer').open && !document.querySelector('#compare-toggle').hidden");
+        assertThat(browser.evaluate("document.querySelector('#viewer-title').textContent").asText())
+                .isEqualTo("a green circle moves right");
+        browser.click("#compare-toggle");
+        browser.await("document.querySelector('#before').videoWidth === 64 "
+                + "&& document.querySelector('#after').videoWidth === 64");
+        browser.click("#close");
+    }
+
+    /// Every control has a name that a screen reader can say.
+    @Test
+    @Order(8)
     void everyControlHasAName() {
         assertThat(browser.evaluate("""
                 [...document.querySelectorAll('input, textarea, select, button, a[href]')].filter(e =>

@@ -303,7 +303,7 @@ class VideosApiTest {
                 VideoExtendParams.builder().prompt("on and on").seconds(VideoSeconds._4)
                         .video(VideoExtendParams.Video.VideoReferenceInputParam.builder().id(finished.id()).build())
                         .build()));
-        refused("uploaded videos are not read here yet", () -> client.videos().edit(
+        refused("neither the id of a video nor a data URL", () -> client.videos().edit(
                 VideoEditParams.builder().prompt("make it blue").video(new byte[] {1, 2, 3}).build()));
         refused("characters take a model", () -> client.videos().createCharacter(
                 VideoCreateCharacterParams.builder().name("Ada").video(new byte[] {1, 2, 3}).build()));

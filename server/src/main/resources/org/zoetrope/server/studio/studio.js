@@ -8,7 +8,7 @@ const PAGE = 24;
 const models = new Map();
 const watched = new Map(); // id of an unfinished job -> what is shown of it
 let oldest = '';
-let base = null; // the video that the next one starts from
+let base = null; // the video that the next one starts from; with a `file`, if it is the visitor's own
 let way = 'remix'; // or 'edit'
 let marked = false; // whether something is painted in the mask
 const EDIT_FIELDS = ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'source_prompt', 'method'];
@@ -109,7 +109,7 @@ async function submit(event) {
     const body = new FormData();
     const edits = base && way === 'edit';
     for (const element of $('form').querySelectorAll('[name]')) {
-        const takes = edits ? EDIT_FIELDS.includes(element.name)
+        const takes = edits ? EDIT_FIELDS.includes(element.name) || base.file && element.name === 'model'
             : !['source_prompt', 'method', ...(base ? ['model'] : [])].includes(element.name);
         if (takes && element.value.trim()) body.set(element.name, element.value.trim());
     }
@@ -117,7 +117,8 @@ async function submit(event) {
     if (!base && ($('width').value || $('height').value)) body.set('size', `${width}x${height}`);
     if (!base && $('picture').files.length) body.set('input_reference', $('picture').files[0]);
     if (base && !edits) body.set('strength', $('strength').value);
-    if (edits) body.set('video[id]', base.id);
+    if (edits && base.file) body.set('video', base.file, 'video');
+    else if (edits) body.set('video[id]', base.id);
     if (edits && marked) body.set('mask', await mask(), 'mask.png');
     $('go').disabled = true;
     try {
@@ -142,21 +143,65 @@ function startFrom(video, how = 'remix') {
     for (const id of ['width', 'height', 'frames', 'fps']) $(id).parentElement.hidden = edits; // an edit keeps them
     if (edits) {
         $('from').value = video.prompt;
-        $('mask-picture').src = content(video.id, 'thumbnail');
-        $('mask').width = video.width;
-        $('mask').height = video.height;
-        clearMask();
+        if (!video.file) maskOver(content(video.id, 'thumbnail'), video.width, video.height);
     }
     $('base').hidden = !video;
+    $('own').hidden = Boolean(video);
+    if (!video) $('upload').value = '';
     $('strength-field').hidden = !video || edits;
-    $('width').disabled = $('height').disabled = $('model').disabled = Boolean(video);
+    $('width').disabled = $('height').disabled = Boolean(video);
+    $('model').disabled = Boolean(video) && !video.file;
     if (video) {
-        $('base').querySelector('span').textContent = `${edits ? 'Edits' : 'Starts from'} “${video.prompt}”.`;
+        $('base').querySelector('span').textContent =
+            `${edits ? 'Edits' : 'Starts from'} “${video.file?.name ?? video.prompt}”.`;
     }
     $('go').textContent = edits ? 'Edit the video' : video ? 'Make another from this video' : 'Make the video';
 }
 
 // ---------------------------------------------------------------- editing
+
+// Takes a video of the visitor's own. Its first frame goes under the mask, if this browser can show it.
+async function editOwn(file) {
+    startFrom({file, prompt: ''}, 'edit');
+    $('guidance').placeholder = 5;
+    showMask(false);
+    showChange();
+    $('from').focus();
+    const address = URL.createObjectURL(file);
+    try {
+        const picture = file.type.startsWith('image/') ? new Image() : document.createElement('video');
+        const shown = new Promise((yes, no) => {
+            picture.onload = picture.onloadeddata = yes;
+            picture.onerror = no;
+        });
+        Object.assign(picture, {muted: true, preload: 'auto', src: address});
+        await shown;
+        // The server cuts sides to even lengths, and a mask is as large as the video.
+        const canvas = Object.assign(document.createElement('canvas'), {
+            width: (picture.videoWidth ?? picture.naturalWidth) & ~1,
+            height: (picture.videoHeight ?? picture.naturalHeight) & ~1});
+        canvas.getContext('2d').drawImage(picture, 0, 0);
+        if (base?.file === file) maskOver(canvas.toDataURL(), canvas.width, canvas.height);
+    } catch {
+        // A format that this browser does not show: it is edited without a mask.
+    } finally {
+        URL.revokeObjectURL(address);
+    }
+}
+
+function maskOver(picture, width, height) {
+    $('mask-picture').src = picture;
+    $('mask').width = width;
+    $('mask').height = height;
+    showMask(true);
+    clearMask();
+}
+
+function showMask(there) {
+    for (const id of ['mask-field', 'mask-help']) $(id).hidden = !there;
+    $('brush').parentElement.hidden = !there;
+    marked = false;
+}
 
 // Shows which words leave and which come: the longest common sequence stays.
 function showChange() {
@@ -299,8 +344,8 @@ function watch(video) {
 }
 
 function tell(job, now) {
-    const stages = {load: 'loading the model', encode: 'reading the prompt', denoise: 'denoising',
-        decode: 'decoding', write: 'writing', queued: 'waiting'};
+    const stages = {read: 'reading the video', load: 'loading the model', encode: 'reading the prompt',
+        denoise: 'denoising', decode: 'decoding', write: 'writing', queued: 'waiting'};
     const count = now.total_steps > 0 && ['denoise', 'decode'].includes(now.stage)
         ? `, ${now.step} of ${now.total_steps}` : '';
     const ahead = now.status === 'queued' && now.queue_position > 0 ? `, ${now.queue_position} before it` : '';
@@ -427,7 +472,7 @@ async function view(id) {
         $('sheet').href = content(id, 'spritesheet');
     }
     for (const action of ['download', 'sheet', 'edit', 'remix', 'share']) $(action).hidden = !done;
-    $('compare-toggle').hidden = !(done && video.remixed_from_video_id);
+    $('compare-toggle').hidden = !(done && (video.remixed_from_video_id || video.uploaded));
     $('notices').replaceChildren(...[...(done ? [] : [video.error?.message ?? 'failed']), ...video.notices]
         .map(text => Object.assign(document.createElement('li'), {textContent: text})));
     const rows = {Model: video.made_by, Seed: video.seed, Size: `${video.width} × ${video.height}`,
@@ -446,7 +491,7 @@ function compare(on) {
     $('player').hidden = on;
     $('compare-toggle').setAttribute('aria-pressed', on);
     if (on) {
-        $('before').src = content(shown.remixed_from_video_id);
+        $('before').src = content(shown.id, 'source');
         $('after').src = content(shown.id);
         $('player').pause();
         for (const id of ['before', 'after']) {
@@ -497,6 +542,21 @@ function later(action, milliseconds) {
 
 $('form').onsubmit = submit;
 $('model').onchange = modelChosen;
+$('upload').onchange = () => { if ($('upload').files.length) editOwn($('upload').files[0]); };
+$('form').ondragover = event => {
+    if (![...event.dataTransfer.items].some(item => item.kind === 'file')) return;
+    event.preventDefault();
+    $('form').classList.add('dropping');
+};
+$('form').ondragleave = () => $('form').classList.remove('dropping');
+$('form').ondrop = event => {
+    event.preventDefault();
+    $('form').classList.remove('dropping');
+    const file = [...event.dataTransfer.files].find(f => /^video\/|^image\/(gif|webp)$/.test(f.type)
+        || /\.(mkv|avi)$/i.test(f.name));
+    if (file) editOwn(file);
+    else say($('form-error'), 'This is no video; drop an mp4, mov, mkv, webm, gif, webp or avi.');
+};
 $('no-base').onclick = () => { startFrom(null); modelChosen(); };
 $('strength').oninput = () => { $('strength-shown').value = $('strength').value; };
 $('search').oninput = later(() => gallery(true).catch(e => announce(e.message)), 250);
