@@ -1,7 +1,6 @@
 package org.zoetrope.cli;
 
 import java.util.Locale;
-import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.pipeline.Progress;
 import org.zoetrope.pipeline.ProgressListener;
 
@@ -38,7 +37,7 @@ final class Stages implements ProgressListener, AutoCloseable {
                     Terminal.bytes(bytes)));
             case Progress.Encoding(var what) -> enter("encode", what);
             case Progress.Denoising(var at, var steps, _) -> count("denoise", at, steps, "steps");
-            case Progress.Reused(var counts) -> reused(counts);
+            case Progress.Reused now -> reused(now);
             case Progress.Decoding(var at, var chunks) -> count("decode", at, chunks, "chunks");
         }
     }
@@ -65,11 +64,10 @@ final class Stages implements ProgressListener, AutoCloseable {
         draw(false);
     }
 
-    private void reused(FeatureCache.Counts c) {
+    private void reused(Progress.Reused now) {
         end();
         if (!quiet) {
-            terminal.tell("reused    %d of %d blocks and %d of %d attentions of the rest, in %d calls of the network",
-                    c.reusedBlocks(), c.blocks(), c.reusedAttentions(), c.attentions(), c.calls());
+            terminal.tell("reused    %s", now.words());
         }
     }
 

@@ -87,7 +87,7 @@ class GenerateCommandTest {
         generate("x", "--speed", "fast").fails(2, "lossless, cached, broadcast");
         generate("x", "--speed", "cached,broadcast").fails(2, "give one");
         generate("x", "--speed", "lossless,cached").fails(2, "leave out cached");
-        generate("x", "--reuse-threshold", 0.1).fails(2, "add --speed cached");
+        generate("x", "--reuse-threshold", 0.1).fails(2, "add cached");
         generate("x", "--speed", "cached", "--reuse-threshold", -1).fails(2, "a threshold of -1.0");
     }
 

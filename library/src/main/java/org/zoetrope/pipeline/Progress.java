@@ -25,7 +25,14 @@ public sealed interface Progress {
     record Denoising(int done, int steps, Tensor latents) implements Progress {}
 
     /// Denoising has ended, and some of it was taken over from earlier steps; only of requests that ask for it.
-    record Reused(FeatureCache.Counts counts) implements Progress {}
+    record Reused(FeatureCache.Counts counts) implements Progress {
+        /// What was, such as `8 of 24 blocks and 0 of 32 attentions of the rest, in 6 calls of the network`.
+        public String words() {
+            return "%d of %d blocks and %d of %d attentions of the rest, in %d calls of the network".formatted(
+                    counts.reusedBlocks(), counts.blocks(), counts.reusedAttentions(), counts.attentions(),
+                    counts.calls());
+        }
+    }
 
     /// Chunks of frames are decoded; the first report has `done` 0.
     record Decoding(int done, int chunks) implements Progress {}

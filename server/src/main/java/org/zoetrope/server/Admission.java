@@ -30,7 +30,9 @@ import org.zoetrope.media.Limits;
 import org.zoetrope.media.MediaException;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.Tiers;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.weights.ConfigException;
@@ -45,7 +47,7 @@ final class Admission {
     private static final int ALIAS_WIDTH = 720, ALIAS_HEIGHT = 1280; // what OpenAI makes for those who ask for no size
     private static final String ALIAS_SECONDS = "4"; // and for no length
     private static final Set<String> SETTINGS = Set.of("negative_prompt", "seed", "steps", "guidance_scale",
-            "num_frames", "fps", "priority");
+            "num_frames", "fps", "priority", "speed", "reuse_threshold");
     private static final Set<String> EDIT = Set.of("prompt", "video", "method", "source_prompt", "negative_prompt",
             "seed", "steps", "guidance_scale", "mask", "priority");
     private static final String SOURCE = JobFolder.Variant.SOURCE.file, MASK = "mask"; // files of a job
@@ -83,7 +85,8 @@ final class Admission {
         return accept("create", form, asker, () -> {
             var asked = asked(form);
             var name = named(asked);
-            var model = open(name);
+            var speed = speed(form);
+            var model = open(name, speed.matrices());
             var notices = new ArrayList<String>();
             var picture = picture(form);
             var alias = !name.equals(asked);
@@ -102,16 +105,18 @@ final class Admission {
         form.allow(union(SETTINGS, Set.of("prompt", "strength")));
         return accept("remix " + source.id(), form, asker, () -> {
             requireFinished(source);
-            var model = open(source.model());
-            var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
             var then = source.wanted();
+            var speed = form.text("speed").isPresent() || form.text("reuse_threshold").isPresent() ? speed(form)
+                    : then.tiers();
+            var model = open(source.model(), speed.matrices());
+            var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
             var clip = VideoReader.read(file);
             var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(then.negativePrompt()),
                     clip.width(), clip.height(), form.integer("num_frames").orElse(then.frames()),
                     form.real("fps").orElse(then.fps()), form.integer("steps").orElse(then.steps()),
                     form.real("guidance_scale").orElse(then.guidanceScale()),
                     form.longInteger("seed").orElse(then.seed()), form.real("strength"), Optional.empty(),
-                    Optional.of(SOURCE), Optional.empty());
+                    Optional.of(SOURCE), Optional.empty(), Optional.of(speed.words()), speed.threshold());
             check(source.model(), model, wanted, Optional.empty(), Optional.of(clip));
             return new Draft(Job.queued(id(), Job.Kind.REMIX, source.model(), source.asked(), wanted,
                     source.seconds(), source.size(), asker.owner(), priority(form), List.of(),
@@ -131,7 +136,7 @@ final class Admission {
                                     + "installed here; there is %s. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) "
                                     + "and start the server with --model for it")
                                     .formatted(String.join(", ", models.names()))));
-            var model = open(name);
+            var model = open(name, speed(form).matrices());
             var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
             var clip = VideoReader.read(file);
             var last = clip.slice(clip.count() - 1, clip.count());
@@ -216,7 +221,7 @@ final class Admission {
                 clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
                 form.real("guidance_scale").orElse(EditMethod.guidance()),
                 form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
-                Optional.empty(), Optional.of(start.file()), Optional.of(how));
+                Optional.empty(), Optional.of(start.file()), Optional.of(how), Optional.empty(), Optional.empty());
         var notices = new ArrayList<>(start.notices());
         notices.addAll(checkEdit(start.model(), model, wanted, how, clip, mask.map(bytes -> decoded("mask", bytes))));
         var files = new LinkedHashMap<String, byte[]>();
@@ -319,15 +324,25 @@ final class Admission {
             throw ApiException.invalid("invalid_value", "fps", "a rate of %s frames per second; give more than 0 and at "
                     .formatted(fps) + "most 1000");
         }
+        var speed = speed(form);
         var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), defaults.width(),
                 defaults.height(), defaults.frames(), fps, form.integer("steps").orElse(defaults.steps()),
                 form.real("guidance_scale").orElse(defaults.guidanceScale()),
                 form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(), image,
-                Optional.empty(), Optional.empty());
+                Optional.empty(), Optional.empty(), Optional.of(speed.words()), speed.threshold());
         var size = form.text("size").map(Admission::parsedSize);
         var sized = alias ? fitted(size.orElse(new int[] {ALIAS_WIDTH, ALIAS_HEIGHT}), wanted, model, notices)
                 : size.map(s -> wanted.size(s[0], s[1])).orElse(wanted);
         return frames(form, sized, model, alias, notices);
+    }
+
+    private static Tiers speed(Form form) {
+        try {
+            return Tiers.parse(form.text("speed").filter(words -> !words.isBlank()).orElse(
+                    Tiers.Tier.LOSSLESS.word()), form.real("reuse_threshold"));
+        } catch (RequestException e) {
+            throw ApiException.invalid("invalid_value", "speed", String.join("; ", e.problems()));
+        }
     }
 
     private Wanted frames(Form form, Wanted wanted, VideoModel model, boolean alias, List<String> notices) {
@@ -433,8 +448,12 @@ final class Admission {
     // ---------------------------------------------------------------- whether it can run
 
     private VideoModel open(String name) {
+        return open(name, Tiers.lossless().matrices());
+    }
+
+    private VideoModel open(String name, OpenOptions.Matrices matrices) {
         try {
-            return models.get(name);
+            return models.get(name, matrices);
         } catch (ConfigException | WeightsException e) {
             throw ApiException.unavailable("the model %s cannot be used: %s".formatted(name, e.getMessage()));
         }

@@ -120,7 +120,7 @@ final class Metrics {
         head(text, "zoetrope_model_loaded", "gauge", "Whether a model's weights are in memory.");
         models.names().forEach(name -> text.append("zoetrope_model_loaded{model=\"%s\"} %d\n".formatted(
                 name.replace("\\", "\\\\").replace("\"", "\\\""),
-                models.isOpen(name) && models.get(name).isLoaded() ? 1 : 0)));
+                models.isLoaded(name) ? 1 : 0)));
         var heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
         head(text, "zoetrope_heap_bytes", "gauge", "Memory of Java objects.");
         text.append("zoetrope_heap_bytes %d\n".formatted(heap));

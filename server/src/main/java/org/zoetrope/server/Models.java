@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiPredicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.zoetrope.pipeline.LatentColours;
@@ -22,7 +23,8 @@ import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 
 /// The models that can be asked for. A model is opened (its configs read, its checkpoints compared with them) when it is
-/// first named; its weights come into memory with its first run, or when somebody asks for that.
+/// first named; its weights come into memory with its first run, or when somebody asks for that. With its matrices in
+/// eight bits it is another model, with weights of its own.
 final class Models implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Models.class);
     /// What programs written for OpenAI ask for; the first model answers.
@@ -30,7 +32,10 @@ final class Models implements AutoCloseable {
             "sora-2-2025-12-08", "sora-2-pro-2025-10-06");
 
     private final Map<String, Path> folders = new LinkedHashMap<>();
-    private final Map<String, VideoModel> opened = new LinkedHashMap<>();
+    /// A model, and how its matrices are kept.
+    private record Kept(String name, OpenOptions.Matrices matrices) {}
+
+    private final Map<Kept, VideoModel> opened = new LinkedHashMap<>();
     private final Map<String, LatentColours> colours = new LinkedHashMap<>();
     private final OpenOptions options;
     private final Path cache;
@@ -60,19 +65,27 @@ final class Models implements AutoCloseable {
                 : Optional.of(asked).filter(folders::containsKey);
     }
 
-    /// A model by its name, one of [#names()].
+    /// A model by its name, one of [#names()], as the operator wants it opened.
     ///
     /// @throws ConfigException if its folder cannot be used
-    synchronized VideoModel get(String name) {
-        var model = opened.get(name);
+    VideoModel get(String name) {
+        return get(name, options.matrices());
+    }
+
+    /// The same, with its matrices kept so.
+    ///
+    /// @throws ConfigException if its folder cannot be used
+    synchronized VideoModel get(String name, OpenOptions.Matrices matrices) {
+        var kept = new Kept(name, matrices);
+        var model = opened.get(kept);
         if (model == null) {
             var folder = folders.get(name);
             if (folder == null) {
                 throw new ConfigException("there is no model \"%s\" here any more; there are %s".formatted(name,
                         names()));
             }
-            model = VideoModel.open(folder, options.name(name));
-            opened.put(name, model);
+            model = VideoModel.open(folder, options.name(name).matrices(matrices));
+            opened.put(kept, model);
         }
         return model;
     }
@@ -81,37 +94,44 @@ final class Models implements AutoCloseable {
         return Optional.ofNullable(folders.get(name)).orElseThrow();
     }
 
-    synchronized boolean isOpen(String name) {
-        return opened.containsKey(name);
+    /// Whether weights of it are in memory, however they are kept.
+    synchronized boolean isLoaded(String name) {
+        return opened.entrySet().stream().anyMatch(e -> e.getKey().name().equals(name) && e.getValue().isLoaded());
     }
 
     /// Frees the weights of all models but one.
-    void unloadOthers(String name) {
-        names().stream().filter(other -> !other.equals(name)).forEach(this::unload);
+    void unloadOthers(VideoModel model) {
+        unload((_, other) -> other != model);
     }
 
     /// Frees the weights of a model, behind the run that uses it.
     void unload(String name) {
-        Optional<VideoModel> model;
-        synchronized (this) {
-            model = Optional.ofNullable(opened.get(name));
-        }
-        model.ifPresent(VideoModel::close);
+        unload((kept, _) -> kept.name().equals(name));
     }
 
-    /// How latents of a model look; fitted once, and kept beside the jobs, since a model's folder may be read-only.
-    LatentColours colours(String name, ProgressListener listener) {
+    private void unload(BiPredicate<Kept, VideoModel> which) {
+        List<VideoModel> all;
+        synchronized (this) {
+            all = opened.entrySet().stream().filter(e -> which.test(e.getKey(), e.getValue())).map(Map.Entry::getValue)
+                    .toList();
+        }
+        all.forEach(VideoModel::close);
+    }
+
+    /// How latents of a model look, by its autoencoder, which is the same however matrices are kept; fitted once, and
+    /// kept beside the jobs, since a model's folder may be read-only.
+    LatentColours colours(String name, VideoModel model, ProgressListener listener) {
         synchronized (colours) {
             var known = colours.get(name);
             if (known == null) {
-                known = readColours(name, listener);
+                known = readColours(name, model, listener);
                 colours.put(name, known);
             }
             return known;
         }
     }
 
-    private LatentColours readColours(String name, ProgressListener listener) {
+    private LatentColours readColours(String name, VideoModel model, ProgressListener listener) {
         var file = cache.resolve("colours").resolve(stamp(folder(name).resolve("vae")) + ".json");
         if (Files.isRegularFile(file)) {
             try {
@@ -120,7 +140,7 @@ final class Models implements AutoCloseable {
                 LOG.warn("the preview colours in {} are damaged and will be fitted anew: {}", file, e.getMessage());
             }
         }
-        var fitted = get(name).colours(listener);
+        var fitted = model.colours(listener);
         ConfigFile.write(file, LatentColours.class.getSimpleName(), fitted);
         return fitted;
     }

@@ -47,6 +47,8 @@ final class VideoJson {
         json.put("made_by", job.model()).put("negative_prompt", w.negativePrompt()).put("seed", w.seed())
                 .put("steps", w.steps()).put("guidance_scale", w.guidanceScale()).put("num_frames", w.frames())
                 .put("fps", w.fps()).put("width", w.width()).put("height", w.height());
+        json.put("speed", w.tiers().words());
+        w.reuseThreshold().ifPresent(threshold -> json.put("reuse_threshold", threshold));
         w.strength().ifPresent(strength -> json.put("strength", strength));
         json.put("uploaded", job.isUploaded());
         w.edit().ifPresent(edit -> json.put("method", edit.method().word()).put("source_prompt", edit.sourcePrompt()));

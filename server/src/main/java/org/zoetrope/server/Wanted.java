@@ -8,6 +8,7 @@ import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Resize;
 import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.Tiers;
 import org.zoetrope.weights.ConfigFile;
 
 /// What a job makes, every choice made when it was accepted, so that it can be begun again on another day and node and
@@ -17,9 +18,11 @@ import org.zoetrope.weights.ConfigFile;
 /// @param image    file in the job's folder that is the first frame
 /// @param video    file in the job's folder to start from: one of ours, or what a client has uploaded
 /// @param edit     for edits of that video
+/// @param speed    words of [Tiers]; absent in jobs of servers before there were any
+/// @param reuseThreshold of these
 record Wanted(String prompt, String negativePrompt, int width, int height, int frames, double fps, int steps,
         double guidanceScale, long seed, Optional<Double> strength, Optional<String> image, Optional<String> video,
-        Optional<Edit> edit) {
+        Optional<Edit> edit, Optional<String> speed, Optional<Double> reuseThreshold) {
     /// How a video is edited.
     ///
     /// @param sourcePrompt what it shows
@@ -34,10 +37,16 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
         return ConfigFile.parse("the request of " + id, json, Wanted.class);
     }
 
+    /// What makes it faster.
+    Tiers tiers() {
+        return speed.map(words -> Tiers.parse(words, reuseThreshold)).orElseGet(Tiers::lossless);
+    }
+
     /// What the pipeline is asked for.
     Request request(Optional<Frames> first, Optional<Frames> clip) {
         var request = Request.of(prompt).negativePrompt(negativePrompt).size(width, height).frames(frames).fps(fps)
                 .steps(steps).guidance(guidanceScale).seed(seed);
+        request = tiers().on(request);
         request = first.map(request::initImage).orElse(request);
         request = clip.map(request::initVideo).orElse(request);
         return strength.map(request::strength).orElse(request);
@@ -54,12 +63,12 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
 
     Wanted size(int newWidth, int newHeight) {
         return new Wanted(prompt, negativePrompt, newWidth, newHeight, frames, fps, steps, guidanceScale, seed,
-                strength, image, video, edit);
+                strength, image, video, edit, speed, reuseThreshold);
     }
 
     Wanted frames(int count) {
         return new Wanted(prompt, negativePrompt, width, height, count, fps, steps, guidanceScale, seed, strength,
-                image, video, edit);
+                image, video, edit, speed, reuseThreshold);
     }
 
     double seconds() {

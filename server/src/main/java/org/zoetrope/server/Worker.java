@@ -181,8 +181,8 @@ final class Worker {
 
     private void make(Job job, JobFolder folder) {
         var watch = new Watch(job, folder);
-        var model = models.get(job.model());
-        models.unloadOthers(job.model());
+        var model = models.get(job.model(), job.wanted().tiers().matrices());
+        models.unloadOthers(model);
         try (var _ = Scope.open()) {
             var how = job.wanted().edit();
             var finished = how.isPresent() ? edited(job, how.get(), folder, model, watch)
@@ -204,7 +204,7 @@ final class Worker {
     private Finished generated(Job job, JobFolder folder, VideoModel model, Watch watch) {
         var video = model.decode(denoised(job, folder, model, watch), watch);
         return new Finished(job.kind() == Job.Kind.EXTEND ? appended(folder, video.frames()) : video.frames(),
-                video.recipe().toJson(), video.notices());
+                video.recipe().toJson(), Stream.concat(video.notices().stream(), watch.reused.stream()).toList());
     }
 
     private Finished edited(Job job, Wanted.Edit how, JobFolder folder, VideoModel model, Watch watch) {
@@ -257,7 +257,7 @@ final class Worker {
                 LOG.warn("the latents of {} are damaged; they are made again", job.id(), e);
             }
         }
-        watch.colours = colours(job);
+        watch.colours = colours(job, model);
         var wanted = job.wanted();
         var request = wanted.request(
                 wanted.image().map(name -> ImageFile.read(folder.input(name))),
@@ -294,9 +294,9 @@ final class Worker {
         }
     }
 
-    private Optional<LatentColours> colours(Job job) {
+    private Optional<LatentColours> colours(Job job, VideoModel model) {
         try {
-            return Optional.of(models.colours(job.model(), ProgressListener.none()));
+            return Optional.of(models.colours(job.model(), model, ProgressListener.none()));
         } catch (RuntimeException e) {
             LOG.warn("no previews for {}: their colours could not be fitted", job.model(), e);
             return Optional.empty();
@@ -326,6 +326,7 @@ final class Worker {
         private final Job job;
         private final JobFolder folder;
         private Optional<LatentColours> colours = Optional.empty();
+        private Optional<String> reused = Optional.empty();
         private String stage = "";
         private long stageStarted = System.nanoTime();
         private long stepStarted = System.nanoTime();
@@ -346,9 +347,7 @@ final class Worker {
                 case Progress.Notice _ -> {
                     // The finished video carries it.
                 }
-                case Progress.Reused _ -> {
-                    // Requests to the server compute everything.
-                }
+                case Progress.Reused now -> reused = Optional.of("reused " + now.words());
                 case Progress.Loading _ -> stage("load", 0, 0, 0);
                 case Progress.Encoding _ -> stage("encode", 0, 0, 0);
                 case Progress.Denoising(var done, var steps, _) -> {

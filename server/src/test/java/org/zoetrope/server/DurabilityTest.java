@@ -15,6 +15,8 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.eval.Psnr;
+import org.zoetrope.media.VideoReader;
 import org.zoetrope.pipeline.Checkpoint;
 import org.zoetrope.tensor.Scope;
 
@@ -80,6 +82,30 @@ class DurabilityTest {
         }
     }
 
+    /// What could be reused is gone with the process: the job goes on without it, says so, and ends nearly alike.
+    @Test
+    void aStoppedJobThatReusesStepsGoesOnNearlyAlike() {
+        String stopped, whole;
+        var request = "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": 12, \"seed\": 7, "
+                + "\"speed\": \"cached\"}";
+        try (var served = Served.start(folder, settings -> settings.checkpointEvery(Duration.ofHours(1)))) {
+            stopped = json(served.post("/v1/videos", request).body()).path("id").asText();
+            eventually(() -> look(served, stopped), job -> job.path("step").asInt() > 3);
+        }
+        assertThat(JobFolder.of(folder, stopped).checkpoint()).exists();
+        try (var served = Served.start(folder, settings -> settings)) {
+            whole = json(served.post("/v1/videos", request).body()).path("id").asText();
+            var end = completed(served, stopped);
+            assertThat(end.path("status").asText()).as(end.toString()).isEqualTo("completed");
+            assertThat(end.path("notices").toString()).contains("was not kept with the checkpoint", "blocks and");
+            var other = completed(served, whole);
+            assertThat(other.path("notices").toString()).doesNotContain("checkpoint").contains("blocks and");
+        }
+        var difference = Psnr.of(VideoReader.read(JobFolder.of(folder, stopped).file(JobFolder.Variant.VIDEO)),
+                VideoReader.read(JobFolder.of(folder, whole).file(JobFolder.Variant.VIDEO)));
+        assertThat(difference).as("dB").isGreaterThan(25);
+    }
+
     /// Killed without a word (SIGKILL) while jobs are accepted and made, the server has every job that it has answered
     /// for, and makes each of them once.
     @Test
@@ -120,7 +146,7 @@ class DurabilityTest {
 
     private static Job job(String id, int priority) {
         var wanted = new Wanted("a boat", "", 64, 64, 5, 8, 2, 6, 1, Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.empty());
+                Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
         return Job.queued(id, Job.Kind.CREATE, "mini", "mini", wanted, "0.63", "64x64", "local", priority, List.of(),
                 Optional.empty());
     }

@@ -68,6 +68,7 @@ class StudioTest {
         browser.type("#steps", "6");
         browser.type("#frames", "9");
         browser.type("#seed", "7");
+        browser.evaluate("document.querySelector('#speed').value = 'cached,int8'");
         browser.press("Enter", true);
         browser.await("document.querySelector('#queue li canvas') !== null");
         browser.await("/denoising, [1-6] of 6/.test(document.querySelector('#queue .state')?.textContent)");
@@ -79,7 +80,7 @@ class StudioTest {
         browser.await("document.querySelector('#player').currentTime > 0.2");
         assertThat(browser.evaluate("document.querySelector('#player').videoWidth").asInt()).isEqualTo(64);
         assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("Seed7")
-                .contains("64 × 64");
+                .contains("64 × 64").contains("Speedcached,int8");
         assertThat(browser.evaluate("location.hash").asText()).startsWith("#video_");
         picture("viewer");
     }

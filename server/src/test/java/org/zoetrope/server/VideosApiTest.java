@@ -148,6 +148,33 @@ class VideosApiTest {
         assertThat(content(again.id())).isEqualTo(content(finished.id()));
     }
 
+    /// A model in eight bits is another model: neither's weights take the place of the other's.
+    @Test
+    void aSpeedIsPartOfTheJobAndItsRecipe() throws IOException {
+        var eight = completed(client, create("a red circle moves right")
+                .putAdditionalBodyProperty("speed", JsonValue.from("int8")).build());
+        assertThat(eight.error()).isEmpty();
+        assertThat(String.valueOf(eight._additionalProperties().get("speed"))).isEqualTo("int8");
+        var file = Files.write(folder.resolve("eight.mp4"), content(eight.id()));
+        assertThat(MediaFile.inspect(file).comment().orElseThrow()).contains("int8 matrices");
+        assertThat(content(eight.id())).isNotEqualTo(content(finished.id()));
+        var lossless = completed(client, create("a red circle moves right").build());
+        assertThat(String.valueOf(lossless._additionalProperties().get("speed"))).isEqualTo("lossless");
+        assertThat(content(lossless.id())).isEqualTo(content(finished.id()));
+    }
+
+    @Test
+    void speedsThatDoNotGoTogetherAreRefused() {
+        Map.of("fast", "there are lossless", "cached,broadcast", "give one", "lossless,int8", "leave out int8")
+                .forEach((speed, words) -> refused(words, () -> client.videos().create(create("a boat")
+                        .putAdditionalBodyProperty("speed", JsonValue.from(speed)).build())));
+        refused("add cached", () -> client.videos().create(create("a boat")
+                .putAdditionalBodyProperty("reuse_threshold", JsonValue.from(0.1)).build()));
+        refused("a threshold of -1.0", () -> client.videos().create(create("a boat")
+                .putAdditionalBodyProperty("reuse_threshold", JsonValue.from(-1))
+                .putAdditionalBodyProperty("speed", JsonValue.from("cached")).build()));
+    }
+
     @Test
     void aVideoHasAThumbnailAndASpritesheet() throws IOException {
         var thumbnail = Files.write(folder.resolve("thumbnail.webp"), content(finished.id(), "thumbnail"));

@@ -140,7 +140,8 @@ function startFrom(video, how = 'remix') {
     const edits = Boolean(video) && how === 'edit';
     for (const id of ['from-field', 'edit-field', 'change']) $(id).hidden = !edits;
     $('prompt-label').textContent = edits ? 'What it should show instead' : 'Prompt';
-    for (const id of ['width', 'height', 'frames', 'fps']) $(id).parentElement.hidden = edits; // an edit keeps them
+    // An edit keeps these, and computes everything.
+    for (const id of ['width', 'height', 'frames', 'fps', 'speed']) $(id).parentElement.hidden = edits;
     if (edits) {
         $('from').value = video.prompt;
         if (!video.file) maskOver(content(video.id, 'thumbnail'), video.width, video.height);
@@ -299,6 +300,7 @@ function reuse(video) {
     $('fps').value = video.fps;
     $('steps').value = video.steps;
     $('guidance').value = video.guidance_scale;
+    $('speed').value = video.speed;
     $('prompt').focus();
 }
 
@@ -477,6 +479,7 @@ async function view(id) {
         .map(text => Object.assign(document.createElement('li'), {textContent: text})));
     const rows = {Model: video.made_by, Seed: video.seed, Size: `${video.width} × ${video.height}`,
         Frames: `${video.num_frames} at ${video.fps} per second`, Steps: video.steps, Guidance: video.guidance_scale,
+        ...(video.speed === 'lossless' ? {} : {Speed: video.speed}),
         'Negative prompt': video.negative_prompt || 'none',
         ...(video.source_prompt ? {'Edited by': video.method, 'Showed before': video.source_prompt} : {}),
         Made: new Date((video.completed_at ?? video.created_at) * 1000).toLocaleString(), Id: video.id};
