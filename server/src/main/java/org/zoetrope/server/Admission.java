@@ -79,24 +79,31 @@ final class Admission {
 
     // ---------------------------------------------------------------- the kinds of request
 
-    /// A video from words, and from a picture where the model starts from one.
+    /// A video from words, and from a picture or a video where the model starts from one.
     Job create(Form form, Asker asker) {
-        form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference")));
+        form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference", "strength")));
         return accept("create", form, asker, () -> {
             var asked = asked(form);
             var name = named(asked);
             var speed = speed(form);
             var model = open(name, speed.matrices());
             var notices = new ArrayList<String>();
-            var picture = picture(form);
+            prompt(form);
+            var given = given(form);
+            var kind = given.flatMap(Container::of);
+            var seen = kind.map(k -> seen(k, given.orElseThrow(), "input_reference"));
+            seen.ifPresent(video -> notices.addAll(video.notices()));
+            var picture = given.filter(_ -> kind.isEmpty());
             var alias = !name.equals(asked);
-            var wanted = wanted(form, model, alias, notices, picture.map(_ -> "input"));
+            var clip = seen.map(UploadDecoder.Seen::blank);
+            var wanted = wanted(form, model, alias, notices, picture.map(_ -> "input"), clip)
+                    .video(kind.map(Container::file), form.real("strength"));
             var seconds = form.text("seconds").orElse(alias ? ALIAS_SECONDS : seconds(wanted));
             var size = form.text("size").orElse(alias ? "%dx%d".formatted(ALIAS_WIDTH, ALIAS_HEIGHT) : size(wanted));
-            check(name, model, wanted, picture.map(bytes -> decoded("input_reference", bytes)), Optional.empty());
+            check(name, model, wanted, picture.map(bytes -> decoded("input_reference", bytes)), clip);
             return new Draft(Job.queued(id(), Job.Kind.CREATE, name, asked, wanted, seconds, size, asker.owner(),
                     priority(form), notices, Optional.empty()),
-                    picture.map(bytes -> Map.of("input", bytes)).orElse(Map.of()));
+                    given.map(bytes -> Map.of(kind.map(Container::file).orElse("input"), bytes)).orElse(Map.of()));
         });
     }
 
@@ -141,7 +148,7 @@ final class Admission {
             var clip = VideoReader.read(file);
             var last = clip.slice(clip.count() - 1, clip.count());
             var notices = new ArrayList<String>();
-            var wanted = wanted(form, model, false, notices, Optional.of("input"));
+            var wanted = wanted(form, model, false, notices, Optional.of("input"), Optional.empty());
             check(name, model, wanted, Optional.of(last), Optional.empty());
             var total = "%s".formatted(trimmed(wanted.seconds() + clip.duration()));
             var files = new LinkedHashMap<String, byte[]>();
@@ -177,22 +184,22 @@ final class Admission {
             var name = named(asked);
             var kind = Container.of(upload).orElseThrow(() -> ApiException.invalid("invalid_video", "video",
                     "this is no video of a kind that is read here, which are %s".formatted(Container.words())));
-            var seen = seen(kind, upload);
+            var seen = seen(kind, upload, "video");
             var clip = seen.blank();
             return edited(new Start(name, asked, clip, kind.file(), upload, shows, trimmed(clip.duration()),
                     "%dx%d".formatted(clip.width(), clip.height()), Optional.empty(), seen.notices()), form, asker);
         });
     }
 
-    private UploadDecoder.Seen seen(Container kind, byte[] upload) {
+    private UploadDecoder.Seen seen(Container kind, byte[] upload, String field) {
         try {
             var seen = uploads.look(kind, upload);
             VideoWriter.check(settings.data().resolve(SOURCE), seen.blank().width(), seen.blank().height(), seen.fps());
             return seen;
         } catch (UploadException e) {
-            throw ApiException.invalid(e.code(), "video", String.valueOf(e.getMessage()));
+            throw ApiException.invalid(e.code(), field, String.valueOf(e.getMessage()));
         } catch (MediaException e) {
-            throw ApiException.invalid("invalid_video", "video", "the video is too narrow or too flat for .mp4: "
+            throw ApiException.invalid("invalid_video", field, "the video is too narrow or too flat for .mp4: "
                     + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
         }
     }
@@ -317,16 +324,20 @@ final class Admission {
                         models.names().size() == 1 ? "is" : "are", String.join(", ", models.names()))));
     }
 
-    private Wanted wanted(Form form, VideoModel model, boolean alias, List<String> notices, Optional<String> image) {
+    /// @param clip what the video starts from; its rate and length are taken where the request has no others
+    private Wanted wanted(Form form, VideoModel model, boolean alias, List<String> notices, Optional<String> image,
+            Optional<Frames> clip) {
         var defaults = model.defaults();
-        var fps = form.real("fps").orElse(defaults.fps());
+        var fps = form.real("fps").or(() -> clip.map(Frames::fps)).orElse(defaults.fps());
+        var most = clip.map(c -> Math.min(defaults.frames(), (c.count() - 1) / model.geometry().strideT()
+                * model.geometry().strideT() + 1)).orElse(defaults.frames());
         if (!(fps > 0 && fps <= 1000)) {
             throw ApiException.invalid("invalid_value", "fps", "a rate of %s frames per second; give more than 0 and at "
                     .formatted(fps) + "most 1000");
         }
         var speed = speed(form);
         var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), defaults.width(),
-                defaults.height(), defaults.frames(), fps, form.integer("steps").orElse(defaults.steps()),
+                defaults.height(), most, fps, form.integer("steps").orElse(defaults.steps()),
                 form.real("guidance_scale").orElse(defaults.guidanceScale()),
                 form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(), image,
                 Optional.empty(), Optional.empty(), Optional.of(speed.words()), speed.threshold());
@@ -365,11 +376,12 @@ final class Admission {
         }
         var step = model.geometry().strideT();
         var asked = (int) Math.max(0, Math.round((seconds.get() * wanted.fps() - 1) / step)) * step + 1;
-        var made = alias ? Math.min(asked, model.defaults().frames()) : asked;
+        var made = alias ? Math.min(asked, wanted.frames()) : asked;
         if (made < asked) {
-            notices.add("%s seconds were asked for and %s are made: %s was trained on %d frames at %s per second"
-                    .formatted(trimmed(seconds.get()), trimmed(made / wanted.fps()), model.name(), made,
-                            trimmed(wanted.fps())));
+            notices.add("%s seconds were asked for and %s are made: ".formatted(trimmed(seconds.get()),
+                    trimmed(made / wanted.fps())) + (made < model.defaults().frames() ? "the given video has no more"
+                            : "%s was trained on %d frames at %s per second".formatted(model.name(), made,
+                                    trimmed(wanted.fps()))));
         }
         return wanted.frames(made);
     }
@@ -409,14 +421,15 @@ final class Admission {
 
     // ---------------------------------------------------------------- what is given
 
-    private Optional<byte[]> picture(Form form) {
+    private Optional<byte[]> given(Form form) {
         if (form.text("input_reference[file_id]").isPresent()) {
             throw ApiException.invalid("unsupported", "input_reference[file_id]",
                     "there is no files service here; send the picture itself, or a data URL of it");
         }
         return form.file("input_reference").or(() -> form.text("input_reference[image_url]")
                 .or(() -> form.text("input_reference"))
-                .map(url -> DataUrl.picture("input_reference", url)));
+                .map(url -> url.startsWith("data:video/") ? DataUrl.video("input_reference", url)
+                        : DataUrl.picture("input_reference", url)));
     }
 
     private Frames decoded(String field, byte[] content) {

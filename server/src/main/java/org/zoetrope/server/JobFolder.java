@@ -101,21 +101,12 @@ record JobFolder(Path path) {
 
     /// Deletes what only an unfinished job needs, what a client has uploaded included.
     void tidy() {
-        if (!Files.isDirectory(path)) {
-            return;
-        }
         try {
             Files.deleteIfExists(checkpoint());
             Files.deleteIfExists(latents());
             for (var kind : Container.values()) {
                 Files.deleteIfExists(input(kind.file()));
             }
-            try (var left = Files.list(path)) {
-                if (left.findAny().isPresent()) {
-                    return;
-                }
-            }
-            Files.delete(path);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -49,19 +49,20 @@ public record ServerSettings(String host, int port, Path data, Optional<String> 
     /// @param duration     length of the video
     /// @param decodedBytes memory of its frames, 3 bytes a pixel
     /// @param heapBytes    memory of the process that decodes it, beside one gigabyte for native libraries
-    /// @param time         seconds by the clock that decoding may take
+    /// @param time         by the clock that decoding may take, and about as much processor time
     public record UploadLimits(long pixels, int frames, Duration duration, long decodedBytes, long heapBytes,
             Duration time) {
         private static final long MOST_DECODED = 1L << 30;
         private static final int SHARE_OF_HEAP = 8; // the clip, its edit and what passes between them are in memory
         private static final long DECODING = 192L << 20; // heap of the other process beside the frames
 
-        /// What `zoetrope edit` reads, at most a gigabyte of frames and an eighth of this process's heap; 30 seconds.
+        /// What `zoetrope edit` reads, at most a gigabyte of frames and an eighth of this process's heap; two minutes,
+        /// of which a quiet machine needs seconds, and one whose cores make other videos many.
         public static UploadLimits defaults() {
             var read = Limits.ofEdits();
             var decoded = Math.min(MOST_DECODED, Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP);
             return new UploadLimits(read.pixels(), read.frames(), read.duration(), decoded, decoded + DECODING,
-                    Duration.ofSeconds(30));
+                    Duration.ofMinutes(2));
         }
 
         public UploadLimits frames(int count) {

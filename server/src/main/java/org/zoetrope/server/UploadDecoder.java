@@ -63,7 +63,7 @@ final class UploadDecoder {
                     change)));
             if (variableRate) {
                 notices.add(String.format(Locale.ROOT, "the frames of the video are shown for different times; they "
-                        + "are edited and written at their average rate, %.2f a second", fps));
+                        + "are taken at their average rate, %.2f a second", fps));
             }
             if (sound) {
                 notices.add("the sound of the video is left out");
@@ -245,7 +245,7 @@ final class UploadDecoder {
         var most = limits.heapBytes() + NATIVE_BYTES;
         var command = new ArrayList<>(List.of("/bin/sh", "-c", LIMITED, "sh", Long.toString(most >> 10),
                 Long.toString(limits.decodedBytes() + FILE_BYTES >> 9),
-                Long.toString(2 * limits.time().toSeconds() + 10)));
+                Long.toString(limits.time().toSeconds() + 10)));
         command.addAll(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xms8m", "-Xmx%dk".formatted(limits.heapBytes() >> 10), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 "-XX:-UsePerfData", "-XX:ErrorFile=" + folder.resolve("error.log"), "-Djava.awt.headless=true",

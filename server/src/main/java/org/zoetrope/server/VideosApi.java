@@ -122,7 +122,7 @@ final class VideosApi {
         store.cancel(job.id());
         var now = store.find(job.id()).orElseThrow(() -> missing(job.id()));
         if (now.status() == Job.Status.FAILED) {
-            JobFolder.of(settings.data(), job.id()).tidy(); // there was no worker to do it
+            JobFolder.of(settings.data(), job.id()).delete(); // there was no worker to do it
         }
         json(ctx, video(now));
     }

@@ -66,6 +66,11 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
                 strength, image, video, edit, speed, reuseThreshold);
     }
 
+    Wanted video(Optional<String> file, Optional<Double> givenUp) {
+        return new Wanted(prompt, negativePrompt, width, height, frames, fps, steps, guidanceScale, seed, givenUp,
+                image, file, edit, speed, reuseThreshold);
+    }
+
     Wanted frames(int count) {
         return new Wanted(prompt, negativePrompt, width, height, count, fps, steps, guidanceScale, seed, strength,
                 image, video, edit, speed, reuseThreshold);

@@ -169,7 +169,7 @@ final class Worker {
 
     private void failed(Job job, JobFolder folder, Job.Failure failure) {
         if (store.fail(job, failure)) {
-            folder.tidy();
+            folder.delete();
         }
     }
 
@@ -217,9 +217,6 @@ final class Worker {
             return made;
         });
         var video = editor.finish(latents, clip, watch);
-        if (job.isUploaded()) {
-            VideoWriter.write(clip, folder.file(JobFolder.Variant.SOURCE)); // so that browsers can show it
-        }
         return new Finished(video.frames(), video.recipe().toJson(), video.notices());
     }
 
@@ -230,11 +227,13 @@ final class Worker {
             return VideoReader.read(file);
         }
         watch.stage("read", 0, 0, 0);
-        return uploads.read(file, () -> {
+        var clip = uploads.read(file, () -> {
             if (watch.isCancelled()) {
                 throw new CancelledException("while its video was read");
             }
         });
+        VideoWriter.write(clip, folder.file(JobFolder.Variant.SOURCE)); // so that browsers can show it
+        return clip;
     }
 
     private static Optional<EditedLatents> savedEdit(Job job, JobFolder folder) {
@@ -261,7 +260,7 @@ final class Worker {
         var wanted = job.wanted();
         var request = wanted.request(
                 wanted.image().map(name -> ImageFile.read(folder.input(name))),
-                wanted.video().map(name -> VideoReader.read(folder.input(name)).atRate(wanted.fps())));
+                wanted.video().map(_ -> clip(job, folder, watch).atRate(wanted.fps())));
         var latents = denoised(model, request, checkpoint(job, folder), watch);
         latents.save(folder.latents());
         return latents;
