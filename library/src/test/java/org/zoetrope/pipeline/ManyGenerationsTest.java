@@ -11,10 +11,12 @@ import org.zoetrope.tensor.Torch;
 class ManyGenerationsTest {
     private static final int WARM_UP = 300; // by then the compiler of the virtual machine has met every method
     private static final int RUNS = 1000;
+    private static final int ROUNDS = 3; // a leak grows in every one
     private static final long ALLOWED = 24L << 20; // compiler and allocator breathe by 10 MB
 
-    /// A leaked tensor shows in the number of native objects, a leaked buffer in the resident memory. The model is
-    /// opened and closed every fifty runs.
+    /// A leaked tensor shows in the number of native objects, a leaked buffer in the resident memory of every round; in one
+    /// alone the virtual machine may have touched a part of its heap for the first time. The model is opened and closed every
+    /// fifty runs.
     @Test
     void aThousandGenerationsLeaveMemoryAsItWas() {
         var golden = Golden.open("pipelines/cogvideox-2b-ddim");
@@ -25,10 +27,14 @@ class ManyGenerationsTest {
                     .negativePrompt(golden.in("negative_prompt_embeds"));
             generate(golden, given, WARM_UP);
             var objects = settledObjects();
-            var before = nativeBytes();
-            generate(golden, given, RUNS);
-            assertThat(settledObjects()).isLessThanOrEqualTo(objects);
-            assertThat(nativeBytes() - before).isLessThan(ALLOWED);
+            var grown = Long.MAX_VALUE;
+            for (var round = 0; round < ROUNDS && grown >= ALLOWED; round++) {
+                var before = nativeBytes();
+                generate(golden, given, RUNS);
+                assertThat(settledObjects()).isLessThanOrEqualTo(objects);
+                grown = nativeBytes() - before;
+            }
+            assertThat(grown).isLessThan(ALLOWED);
         } finally {
             Torch.threads(threads);
         }
