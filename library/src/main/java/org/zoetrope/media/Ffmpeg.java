@@ -9,6 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.ffmpeg.avutil.AVDictionary;
 import org.bytedeco.ffmpeg.avutil.AVRational;
 import org.bytedeco.ffmpeg.avutil.LogCallback;
@@ -27,12 +29,14 @@ import org.bytedeco.javacpp.Pointer;
 /// thread, so that the exception can end with the library's own words.
 final class Ffmpeg {
     private static final int WORDS_KEPT = 4;
+    /// FFmpeg begins a line with the part that speaks and where it lies in memory, such as `[h264 @ 0x7f12a0] `.
+    private static final Pattern SPEAKER = Pattern.compile("\\[([^\\[\\]]*?)\\s*@ (?:0x)?\\p{XDigit}+]\\s*");
     private static final ThreadLocal<Deque<String>> WORDS = ThreadLocal.withInitial(ArrayDeque::new);
 
     private static final LogCallback LISTENER = new LogCallback() {
         @Override
         public void call(int level, BytePointer message) {
-            var text = message.getString(StandardCharsets.UTF_8).strip();
+            var text = withoutAddresses(message.getString(StandardCharsets.UTF_8)).strip();
             if (level <= AV_LOG_ERROR && !text.isEmpty()) {
                 var words = WORDS.get();
                 words.addLast(text);
@@ -91,6 +95,12 @@ final class Ffmpeg {
             throw new MediaException("FFmpeg could not allocate " + what + "; free some memory and try again");
         }
         return pointer;
+    }
+
+    /// A line of FFmpeg without the places in memory, which differ from run to run and tell a reader nothing.
+    static String withoutAddresses(String line) {
+        return SPEAKER.matcher(line).replaceAll(speaker -> speaker.group(1).isEmpty() ? ""
+                : Matcher.quoteReplacement("[%s] ".formatted(speaker.group(1))));
     }
 
     private static String reason(int code) {

@@ -74,6 +74,29 @@ class VideoDoorTest {
         }
     }
 
+    /// FFmpeg begins its lines with addresses in memory, which differ from run to run.
+    @ParameterizedTest
+    @ValueSource(strings = {"mp4", "mkv", "webm", "gif", "webp"})
+    void messagesHoldNoAddresses(String extension) throws IOException {
+        var bytes = Files.readAllBytes(written("addressed." + extension));
+        for (var part : new double[] {0.02, 0.3, 0.6, 0.9, 0.97}) {
+            var cut = Files.write(folder.resolve("part-%s.%s".formatted(part, extension)),
+                    Arrays.copyOf(bytes, (int) (bytes.length * part)));
+            reading(cut).satisfies(e -> assertThat(e.getMessage()).doesNotContain("0x", " @ "));
+        }
+    }
+
+    @Test
+    void whoSpeaksIsKeptWithoutItsAddress() throws IOException {
+        var bytes = Files.readAllBytes(written("spoken.mp4"));
+        reading(Files.write(folder.resolve("spoken-cut.mp4"), Arrays.copyOf(bytes, bytes.length - 40)))
+                .hasMessageContaining("([h264] ");
+        assertThat(Ffmpeg.withoutAddresses("[h264 @ 0x7f12a0] no frame!")).isEqualTo("[h264] no frame!");
+        assertThat(Ffmpeg.withoutAddresses("[in @ 0x1] [h264 @ 000001f2] no frame!")).isEqualTo("[in] [h264] no frame!");
+        assertThat(Ffmpeg.withoutAddresses("[@ 0x7f12a0] no frame!")).isEqualTo("no frame!");
+        assertThat(Ffmpeg.withoutAddresses("of [1, 2] at 0x10")).isEqualTo("of [1, 2] at 0x10");
+    }
+
     @Test
     void anMp4CutAfterItsIndexSaysThatItIsIncomplete() throws IOException {
         var bytes = Files.readAllBytes(written("whole.mp4"));
