@@ -28,6 +28,7 @@ import org.zoetrope.media.Frames;
 import org.zoetrope.media.ImageFile;
 import org.zoetrope.media.Limits;
 import org.zoetrope.media.MediaException;
+import org.zoetrope.media.Resize;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
 import org.zoetrope.pipeline.OpenOptions;
@@ -50,6 +51,7 @@ final class Admission {
             "num_frames", "fps", "priority", "speed", "reuse_threshold");
     private static final Set<String> EDIT = Set.of("prompt", "video", "method", "source_prompt", "negative_prompt",
             "seed", "steps", "guidance_scale", "mask", "priority");
+    private static final Set<String> EXTEND = union(SETTINGS, Set.of("prompt", "seconds", "video"));
     private static final String SOURCE = JobFolder.Variant.SOURCE.file, MASK = "mask"; // files of a job
     private static final int CLIPS = 4; // in memory during an edit: the video, what its codec keeps, the edit, the end
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -133,30 +135,61 @@ final class Admission {
 
     /// A finished video, followed by what a model that starts from a picture makes of its last frame.
     Job extend(Job source, Form form, Asker asker) {
-        form.allow(union(SETTINGS, Set.of("prompt", "seconds", "video")));
+        form.allow(EXTEND);
         return accept("extend", form, asker, () -> {
             requireFinished(source);
-            var name = Stream.concat(Stream.of(source.model()), models.names().stream())
-                    .filter(candidate -> models.names().contains(candidate) && open(candidate).geometry().takesImage())
-                    .findFirst().orElseThrow(() -> ApiException.invalid("unsupported",
-                            ("extending a video takes a model that starts from a picture (CogVideoX I2V), and none is "
-                                    + "installed here; there is %s. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) "
-                                    + "and start the server with --model for it")
-                                    .formatted(String.join(", ", models.names()))));
-            var model = open(name, speed(form).matrices());
             var file = JobFolder.of(settings.data(), source.id()).file(JobFolder.Variant.VIDEO);
-            var clip = VideoReader.read(file);
-            var last = clip.slice(clip.count() - 1, clip.count());
-            var notices = new ArrayList<String>();
-            var wanted = wanted(form, model, false, notices, Optional.of("input"), Optional.empty());
-            check(name, model, wanted, Optional.of(last), Optional.empty());
-            var total = "%s".formatted(trimmed(wanted.seconds() + clip.duration()));
-            var files = new LinkedHashMap<String, byte[]>();
-            files.put(SOURCE, bytes(file));
-            files.put("input", Pictures.png(last));
-            return new Draft(Job.queued(id(), Job.Kind.EXTEND, name, name, wanted, total, size(wanted), asker.owner(),
-                    priority(form), notices, Optional.of(source.id())), files);
+            var name = animating(source.model());
+            return extended(new Start(name, name, VideoReader.read(file), SOURCE, bytes(file), "", "", "",
+                    Optional.of(source.id()), List.of()), form, asker);
         });
+    }
+
+    /// The same with a video that the client has sent along.
+    Job extend(byte[] upload, Form form, Asker asker) {
+        form.allow(union(EXTEND, Set.of("model")));
+        return accept("extend", form, asker, () -> {
+            prompt(form);
+            var asked = asked(form);
+            var first = named(asked);
+            var name = animating(first);
+            if (!name.equals(first) && form.text("model").isPresent() && first.equals(asked)) {
+                throw ApiException.invalid("unsupported", "model", "%s does not start from a picture, as extending a video "
+                        .formatted(first) + "takes; %s does".formatted(name));
+            }
+            var kind = kind(upload);
+            var seen = seen(kind, upload, "video");
+            return extended(new Start(name, name.equals(first) ? asked : name, seen.blank(), kind.file(), upload, "",
+                    "", "", Optional.empty(), seen.notices()), form, asker);
+        });
+    }
+
+    /// A model that starts from a picture: this one, if it does.
+    private String animating(String preferred) {
+        return Stream.concat(Stream.of(preferred), models.names().stream())
+                .filter(candidate -> models.names().contains(candidate) && open(candidate).geometry().takesImage())
+                .findFirst().orElseThrow(() -> ApiException.invalid("unsupported",
+                        ("extending a video takes a model that starts from a picture (CogVideoX I2V), and none is "
+                                + "installed here; there is %s. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) "
+                                + "and start the server with --model for it")
+                                .formatted(String.join(", ", models.names()))));
+    }
+
+    private Draft extended(Start start, Form form, Asker asker) {
+        var model = open(start.model(), speed(form).matrices());
+        var clip = start.clip();
+        var notices = new ArrayList<>(start.notices());
+        var wanted = wanted(form, model, false, notices, Optional.empty(), Optional.empty())
+                .video(Optional.of(start.file()), Optional.empty());
+        var last = clip.slice(clip.count() - 1, clip.count());
+        Resize.toFill(last, wanted.width(), wanted.height()).changes().forEach(change -> notices.add(
+                "the video was %s, since %s makes %s".formatted(change, start.model(), size(wanted))));
+        var after = (long) Math.ceil(wanted.seconds() * clip.fps());
+        check(start.model(), model, wanted, Optional.of(last), Optional.empty(), bytes(clip)
+                + (clip.count() + after) * wanted.width() * wanted.height() * Frames.CHANNELS * 2);
+        return new Draft(Job.queued(id(), Job.Kind.EXTEND, start.model(), start.asked(), wanted,
+                trimmed(wanted.seconds() + clip.duration()), size(wanted), asker.owner(), priority(form), notices,
+                start.source()), Map.of(start.file(), start.content()));
     }
 
     /// A finished video in which only what the words say has changed.
@@ -182,13 +215,17 @@ final class Admission {
             prompt(form);
             var asked = asked(form);
             var name = named(asked);
-            var kind = Container.of(upload).orElseThrow(() -> ApiException.invalid("invalid_video", "video",
-                    "this is no video of a kind that is read here, which are %s".formatted(Container.words())));
+            var kind = kind(upload);
             var seen = seen(kind, upload, "video");
             var clip = seen.blank();
             return edited(new Start(name, asked, clip, kind.file(), upload, shows, trimmed(clip.duration()),
                     "%dx%d".formatted(clip.width(), clip.height()), Optional.empty(), seen.notices()), form, asker);
         });
+    }
+
+    private static Container kind(byte[] upload) {
+        return Container.of(upload).orElseThrow(() -> ApiException.invalid("invalid_video", "video",
+                "this is no video of a kind that is read here, which are %s".formatted(Container.words())));
     }
 
     private UploadDecoder.Seen seen(Container kind, byte[] upload, String field) {
@@ -204,14 +241,14 @@ final class Admission {
         }
     }
 
-    /// What an edit starts from.
+    /// What an edit or an extension starts from.
     ///
     /// @param clip    the video, or one of its size, length and rate
     /// @param file    what it is called in the job's folder
     /// @param content of that file
-    /// @param shows   the words for it, unless the request has others
-    /// @param seconds length as the client knows it
-    /// @param size    size as the client knows it
+    /// @param shows   of edits: the words for it, unless the request has others
+    /// @param seconds of edits: length as the client knows it
+    /// @param size    of edits: size as the client knows it
     private record Start(String model, String asked, Frames clip, String file, byte[] content, String shows,
             String seconds, String size, Optional<String> source, List<String> notices) {}
 
@@ -450,6 +487,11 @@ final class Admission {
         }
     }
 
+    /// What the pixels of a clip take.
+    private static long bytes(Frames clip) {
+        return (long) clip.count() * clip.images().getFirst().length;
+    }
+
     private static byte[] bytes(Path file) {
         try {
             return Files.readAllBytes(file);
@@ -478,7 +520,7 @@ final class Admission {
         try {
             var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask));
             var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
-            var peak = edit.estimate().peakBytes() + (long) CLIPS * clip.count() * clip.images().getFirst().length;
+            var peak = edit.estimate().peakBytes() + CLIPS * bytes(clip);
             if (peak > allowed) {
                 throw ApiException.invalid("too_large", "this edit with %s takes about %s of memory, and %s are free"
                         .formatted(name, gigabytes(peak), gigabytes(allowed)));
@@ -492,9 +534,15 @@ final class Admission {
     }
 
     private void check(String name, VideoModel model, Wanted wanted, Optional<Frames> image, Optional<Frames> clip) {
+        check(name, model, wanted, image, clip, 0);
+    }
+
+    /// @param beside bytes that the job takes besides its run
+    private void check(String name, VideoModel model, Wanted wanted, Optional<Frames> image, Optional<Frames> clip,
+            long beside) {
         long peak;
         try {
-            peak = model.estimate(wanted.request(image, clip)).peakBytes();
+            peak = model.estimate(wanted.request(image, clip)).peakBytes() + beside;
         } catch (RequestException e) {
             throw ApiException.invalid("invalid_value", e.problems());
         }
@@ -502,7 +550,7 @@ final class Admission {
         if (peak > allowed) {
             throw ApiException.invalid("too_large", "%s at %s with %d frames takes about %s of memory, and %s are free; "
                     .formatted(name, size(wanted), wanted.frames(), gigabytes(peak), gigabytes(allowed))
-                    + fitting(model, wanted, image, clip, allowed));
+                    + fitting(model, wanted, image, clip, allowed - beside));
         }
     }
 

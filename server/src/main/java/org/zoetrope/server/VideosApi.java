@@ -129,7 +129,9 @@ final class VideosApi {
 
     private void extend(Context ctx) {
         var form = form(ctx);
-        accepted(ctx, admission.extend(source(ctx, form), form, asker(ctx)));
+        var upload = upload(form);
+        accepted(ctx, upload.isPresent() ? admission.extend(upload.get(), form, asker(ctx))
+                : admission.extend(source(ctx, form), form, asker(ctx)));
     }
 
     private void edit(Context ctx) {
@@ -153,12 +155,8 @@ final class VideosApi {
     /// The video that an edit or an extension starts from: one of ours, by its id.
     private Job source(Context ctx, Form form) {
         var id = form.text("video[id]").or(() -> form.text("video").filter(JobFolder::isId));
-        if (id.isEmpty() && (form.file("video").isPresent() || form.text("video").isPresent())) {
-            throw ApiException.invalid("unsupported", "video",
-                    "only videos that were made here are extended; give the id of one");
-        }
         return find(ctx, id.orElseThrow(() -> ApiException.invalid("missing_required_parameter", "video",
-                "\"video\" is missing; give the id of a video")));
+                "\"video\" is missing; give the id of a video, or send one along")));
     }
 
     // ---------------------------------------------------------------- watching

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -202,8 +203,9 @@ final class Worker {
     private record Finished(Frames frames, String recipe, List<String> notices) {}
 
     private Finished generated(Job job, JobFolder folder, VideoModel model, Watch watch) {
-        var video = model.decode(denoised(job, folder, model, watch), watch);
-        return new Finished(job.kind() == Job.Kind.EXTEND ? appended(folder, video.frames()) : video.frames(),
+        var before = job.kind() == Job.Kind.EXTEND ? Optional.of(clip(job, folder, watch)) : Optional.<Frames>empty();
+        var video = model.decode(denoised(job, before, folder, model, watch), watch);
+        return new Finished(before.map(clip -> appended(clip, video.frames())).orElse(video.frames()),
                 video.recipe().toJson(), Stream.concat(video.notices().stream(), watch.reused.stream()).toList());
     }
 
@@ -222,7 +224,7 @@ final class Worker {
 
     /// The video that a job starts from. What came from a client is decoded by another process.
     private Frames clip(Job job, JobFolder folder, Watch watch) {
-        var file = folder.input(job.wanted().video().orElseThrow());
+        var file = folder.input(job.wanted().video().orElse(JobFolder.Variant.SOURCE.file));
         if (!job.isUploaded()) {
             return VideoReader.read(file);
         }
@@ -248,7 +250,8 @@ final class Worker {
         }
     }
 
-    private Latents denoised(Job job, JobFolder folder, VideoModel model, Watch watch) {
+    /// @param before the video that is extended, if one is
+    private Latents denoised(Job job, Optional<Frames> before, JobFolder folder, VideoModel model, Watch watch) {
         if (Files.isRegularFile(folder.latents())) {
             try {
                 return Latents.load(folder.latents());
@@ -259,8 +262,10 @@ final class Worker {
         watch.colours = colours(job, model);
         var wanted = job.wanted();
         var request = wanted.request(
-                wanted.image().map(name -> ImageFile.read(folder.input(name))),
-                wanted.video().map(_ -> clip(job, folder, watch).atRate(wanted.fps())));
+                before.map(clip -> clip.slice(clip.count() - 1, clip.count()))
+                        .or(() -> wanted.image().map(name -> ImageFile.read(folder.input(name)))),
+                wanted.video().filter(_ -> before.isEmpty())
+                        .map(_ -> clip(job, folder, watch).atRate(wanted.fps())));
         var latents = denoised(model, request, checkpoint(job, folder), watch);
         latents.save(folder.latents());
         return latents;
@@ -302,12 +307,15 @@ final class Worker {
         }
     }
 
-    /// The video that is extended, followed by what was made from its last frame on.
-    private static Frames appended(JobFolder folder, Frames after) {
-        var before = VideoReader.read(folder.file(JobFolder.Variant.SOURCE));
+    /// The video that is extended, followed by what was made from its last frame on, at the rate of the former: a frame
+    /// of the latter is shown several times or not at all, so that both move at their own pace.
+    private static Frames appended(Frames before, Frames after) {
         var fitted = Resize.toFill(before, after.width(), after.height()).frames();
-        return new Frames(after.width(), after.height(), after.fps(), Stream.concat(fitted.images().stream(),
-                after.slice(1, after.count()).images().stream()).toList());
+        var rate = before.fps() / after.fps();
+        var more = IntStream.range(0, Math.max(1, (int) Math.round((after.count() - 1) * rate)))
+                .mapToObj(f -> after.images().get(1 + (int) (f / rate)));
+        return new Frames(after.width(), after.height(), before.fps(), Stream.concat(fitted.images().stream(), more)
+                .toList());
     }
 
     private static void write(JobFolder folder, Finished finished) {
