@@ -277,7 +277,7 @@ public final class CogVideoXVae {
         Tensor forward(Tensor z, FeatureCache cache) {                                       // [B, C, T, H, W]
             var x = Scope.fold(in.forward(z, cache), middle, (y, resnet) -> resnet.forward(y, z, cache));
             x = Scope.fold(x, up, (y, block) -> block.forward(y, z, cache));                 // [B, C, F, 8H, 8W]
-            return out.forward(norm.forward(x, z).silu(), cache);                            // [B, 3, F, 8H, 8W]
+            return out.forward(activated(norm, x, z), cache);                                // [B, 3, F, 8H, 8W]
         }
     }
 
@@ -345,14 +345,19 @@ public final class CogVideoXVae {
 
         Tensor forward(Tensor x, Tensor z, FeatureCache cache) {
             // At full size one activation takes hundreds of megabytes: each half frees its own.
-            var first = Scope.run(() -> conv1.forward(norm1.forward(x, z).silu(), cache));
-            var second = Scope.run(() -> conv2.forward(norm2.forward(first, z).silu(), cache));
+            var first = Scope.run(() -> conv1.forward(activated(norm1, x, z), cache));
+            var second = Scope.run(() -> conv2.forward(activated(norm2, first, z), cache));
             return second.plus(shortcut == null ? x : x.conv3d(shortcut, shortcutBias, ONE, NONE));
         }
     }
 
     private interface Norm {
         Tensor forward(Tensor x, Tensor z);
+    }
+
+    /// What a norm needs on its way is freed before the convolution that follows.
+    private static Tensor activated(Norm norm, Tensor x, Tensor z) {
+        return Scope.run(() -> norm.forward(x, z).silu());
     }
 
     /// A group norm whose scale and shift are drawn from the latents at each place (as in MoVQ, arXiv 2209.09002).
@@ -365,7 +370,11 @@ public final class CogVideoXVae {
         /// The 1x1x1 maps run on the small latents and their results are resized: nearest neighbour commutes with them.
         @Override
         public Tensor forward(Tensor x, Tensor z) {
-            return norm.forward(x).times(resize(scale.pointwise(z), x)).plus(resize(shift.pointwise(z), x));
+            return Scope.run(() -> norm.forward(x).times(resize(scale, z, x))).plus(resize(shift, z, x));
+        }
+
+        private static Tensor resize(CausalConv map, Tensor latents, Tensor x) {
+            return Scope.run(() -> resize(map.pointwise(latents), x));
         }
 
         private static Tensor resize(Tensor z, Tensor x) {

@@ -300,7 +300,7 @@ public final class WanVae {
         Tensor forward(Tensor z, FeatureCache cache) {                                            // [B, C, T, H, W]
             var x = Scope.fold(in.forward(z, cache), middle, (y, layer) -> layer.forward(y, cache));
             x = Scope.fold(x, up, (y, layer) -> layer.forward(y, cache));                         // [B, C, F, 8H, 8W]
-            return out.forward(norm.forward(x).silu(), cache);                                    // [B, 3, F, 8H, 8W]
+            return out.forward(norm.activated(x), cache);                                         // [B, 3, F, 8H, 8W]
         }
     }
 
@@ -320,8 +320,8 @@ public final class WanVae {
         @Override
         public Tensor forward(Tensor x, FeatureCache cache) {
             // At full size one activation takes hundreds of megabytes: each half frees its own.
-            var first = Scope.run(() -> conv1.forward(norm1.forward(x).silu(), cache));
-            var second = Scope.run(() -> conv2.forward(norm2.forward(first).silu(), cache));
+            var first = Scope.run(() -> conv1.forward(norm1.activated(x), cache));
+            var second = Scope.run(() -> conv2.forward(norm2.activated(first), cache));
             return second.plus(shortcut.map(s -> s.forward(x)).orElse(x));
         }
     }
@@ -449,6 +449,11 @@ public final class WanVae {
 
         static RmsNorm ofPictures(Weights w, int channels) {
             return new RmsNorm(w.get("gamma", ones(), channels, 1, 1));
+        }
+
+        /// What the norm needs on its way is freed before the convolution that follows.
+        Tensor activated(Tensor x) {
+            return Scope.run(() -> forward(x).silu());
         }
 
         Tensor forward(Tensor x) {
