@@ -110,7 +110,7 @@ final class EditCommand implements Callable<Integer> {
         var sound = heard(target);
         try (var opened = options.open(Installation.find(), model);
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
-            tell("model     %s, %s", opened.name(), options.decision(opened));
+            tell("model     %s, %s", opened.name(), options.reasoned(opened));
             var editor = new VideoEditor(opened);
             try (var latents = resume ? resumed(opened, kept) : edited(opened, editor, source, target, stages)) {
                 if (!resume) {

@@ -99,7 +99,7 @@ final class GenerateCommand implements Callable<Integer> {
         var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
         try (var opened = VideoModel.open(Installation.find().model(model), speed.on(options.options()));
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
-            tell("model     %s, %s", opened.name(), options.decision(opened));
+            tell("model     %s, %s", opened.name(), options.reasoned(opened));
             try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
                 zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, OutputFile.described(info),

@@ -84,7 +84,7 @@ final class InspectCommand implements Callable<Integer> {
         var seconds = Speed.measure(model.dtype(), options.device()).seconds(estimate);
         say("a request      of %d frames, %d x %d, %d steps: %s tokens in %s", wanted.frames().orElse(d.frames()),
                 wanted.width().orElse(d.width()), wanted.height().orElse(d.height()),
-                wanted.steps().orElse(d.steps()), estimate.tokens(), options.decision(model));
+                wanted.steps().orElse(d.steps()), estimate.tokens(), options.reasoned(model));
         say("memory         about %s at the widest moment, weights %s in all", Terminal.bytes(estimate.peakBytes()),
                 Terminal.bytes(estimate.parts().stream().mapToLong(Estimate.Part::bytes).sum()));
         say("time           at least %s here (%s operations)", Terminal.duration(seconds),

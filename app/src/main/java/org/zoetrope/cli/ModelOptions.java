@@ -42,7 +42,8 @@ final class ModelOptions {
     }
 
     @Option(names = "--dtype", paramLabel = "TYPE", converter = NumberType.class,
-            description = "float32, bfloat16 or float16; by default what suits the model and the machine.")
+            description = "float32, bfloat16 or float16; by default what suits the model and the machine "
+                    + "(doctor says it).")
     private Optional<DType> dtype;
     @Option(names = "--device", paramLabel = "DEVICE", converter = DeviceName.class, defaultValue = "auto",
             description = "auto, cpu, cuda or cuda:N (default: auto, CUDA where there is one).")
@@ -77,6 +78,11 @@ final class ModelOptions {
                 ? "cpu, %d threads, %s".formatted(Torch.threads(), Torch.cpuCapability())
                 : device.toString();
         return "%s on %s".formatted(model.dtype().name().toLowerCase(Locale.ROOT), where);
+    }
+
+    /// The decision with its reason, such as `float32 on cpu, 2 threads, AVX512 (a small model)`.
+    String reasoned(VideoModel model) {
+        return "%s (%s)".formatted(decision(model), model.numberType().why());
     }
 
     Device device() {

@@ -57,7 +57,9 @@ class CommandsTest {
     @Test
     void theDoctorNamesWhatItFound() {
         assertThat(type("doctor").succeeds().out()).contains("java ").contains("libtorch").contains("ffmpeg")
-                .contains("LGPL").contains("cuda");
+                .contains("LGPL").contains("cuda")
+                .containsPattern("float32 +layers \\d+, attention \\d+, decoder \\d+ billion operations a second")
+                .containsPattern("bfloat16 +layers").containsPattern("large models +run in (float32|bfloat16) \\(");
     }
 
     @Test

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
+import org.zoetrope.tensor.Torch;
 
 /// What this computer offers, as far as it decides how a model is run.
 ///
@@ -19,6 +21,20 @@ record Machine(long memoryBytes, boolean bfloat16Units) {
         var limit = number(text(LIMIT)); // "max" where there is none
         var memory = total == 0 ? Runtime.getRuntime().maxMemory() : limit == 0 ? total : Math.min(total, limit);
         return new Machine(memory, hasBfloat16Units(text(PROCESSOR)));
+    }
+
+    /// What measured speeds depend on, in words: the processor with what it can do, the kernels, how many threads share
+    /// an operation, and the code that was measured.
+    static String identity() {
+        var processor = text(PROCESSOR);
+        return "zoetrope %s, libtorch %s, %s, %d threads of %d cores, %s, %s".formatted(Recipe.VERSION, Torch.version(),
+                Torch.cpuCapability(), Torch.threads(), Runtime.getRuntime().availableProcessors(),
+                line(processor, "model name").orElse(System.getProperty("os.arch")),
+                line(processor, "flags").or(() -> line(processor, "Features")).orElse("flags unknown"));
+    }
+
+    private static Optional<String> line(String cpuinfo, String field) {
+        return cpuinfo.lines().filter(l -> l.startsWith(field)).map(l -> l.substring(l.indexOf(':') + 1).strip()).findFirst();
     }
 
     /// Reads the flags of a `/proc/cpuinfo`. Without the units, bfloat16 products are emulated and float32 is faster.

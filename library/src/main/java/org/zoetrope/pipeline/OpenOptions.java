@@ -7,7 +7,8 @@ import org.zoetrope.tensor.Device;
 /// How a model is brought into memory and run. What is left open is decided by the size of the model and the machine.
 ///
 /// @param dtype     number type of the networks; by default float32 on the CPU for models whose weights take less than
-///                  2 GiB in it, otherwise bfloat16 (on processors without units for it float32, as long as it fits)
+///                  2 GiB in it, otherwise bfloat16; on processors without units for it the faster of the two, measured
+///                  once ([Speeds]), as long as float32 fits into memory
 /// @param device    where the networks run
 /// @param residency when components are in memory
 /// @param tiling    whether the autoencoder cuts pictures

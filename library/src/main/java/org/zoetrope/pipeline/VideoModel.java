@@ -54,15 +54,14 @@ import org.zoetrope.weights.Weights;
 /// Axes: T latent frames, C latent channels, H W latent height and width, L text tokens, D width of text features.
 public final class VideoModel implements AutoCloseable {
     private static final long GIB = 1L << 30;
-    private static final long SMALL = 2 * GIB; // weights below this run in float32 on the CPU
     private static final long KEPT = 4 * GIB; // weights below this stay in memory, all of them
     private static final long WHOLE_PICTURES = 2 * GIB; // a chunk above this is decoded in tiles
     private static final long ONE_BATCH = GIB / 2; // activations above this run the two branches of a step one by one
-    private static final double SHARE_OF_MEMORY = 0.7; // of main memory, for weights
 
     private final Parts parts;
     private final OpenOptions options;
     private final String name;
+    private final NumberType numberType;
     private final boolean staysInMemory;
     private final Optional<Part<T5Encoder>> text;
     private final Optional<Part<Eye>> eye;
@@ -82,7 +81,9 @@ public final class VideoModel implements AutoCloseable {
                 .flatMap(Optional::stream).mapToLong(Part.Survey::parameters).toArray();
         var weights = LongStream.of(sizes).sum();
         var largest = LongStream.of(sizes).max().orElseThrow();
-        var dtype = options.dtype().orElseGet(() -> dtype(weights, largest, options.device(), Machine.here()));
+        numberType = options.dtype().map(NumberType::asked).orElseGet(
+                () -> NumberType.choose(weights, largest, options.device(), Machine.here(), Speeds::here));
+        var dtype = numberType.dtype();
         staysInMemory = switch (options.residency()) {
             case TOGETHER -> true;
             case ONE_AT_A_TIME -> false;
@@ -105,19 +106,6 @@ public final class VideoModel implements AutoCloseable {
             case AS_NUMBERS -> survey;
             case INT8 -> survey.inInt8();
         };
-    }
-
-    /// The number type for a model whose user has no wish.
-    ///
-    /// @param parameters of all components
-    /// @param largest    parameters of the largest component
-    static DType dtype(long parameters, long largest, Device device, Machine machine) {
-        if (device.kind() == Device.Kind.CUDA) {
-            return DType.BFLOAT16;
-        }
-        var fits = largest * DType.FLOAT32.bytes() < SHARE_OF_MEMORY * machine.memoryBytes();
-        return parameters * DType.FLOAT32.bytes() < SMALL || (!machine.bfloat16Units() && fits) ? DType.FLOAT32
-                : DType.BFLOAT16;
     }
 
     // ---------------------------------------------------------------- opening
@@ -176,6 +164,11 @@ public final class VideoModel implements AutoCloseable {
     /// The number type the transformer runs in.
     public DType dtype() {
         return network.dtype();
+    }
+
+    /// That type, and what decided it.
+    public NumberType numberType() {
+        return numberType;
     }
 
     // ---------------------------------------------------------------- running

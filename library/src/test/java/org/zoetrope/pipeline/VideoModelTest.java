@@ -455,19 +455,6 @@ class VideoModelTest {
     // ---------------------------------------------------------------- choices of the machine
 
     @Test
-    void theNumberTypeFollowsSizeAndProcessor() {
-        var withUnits = new Machine(24L << 30, true);
-        var without = new Machine(24L << 30, false);
-        long small = 30_000_000, large = 6_600_000_000L, largest = 4_800_000_000L;
-        assertThat(VideoModel.dtype(small, small, Device.CPU, withUnits)).isEqualTo(DType.FLOAT32);
-        assertThat(VideoModel.dtype(large, largest, Device.CPU, withUnits)).isEqualTo(DType.BFLOAT16);
-        assertThat(VideoModel.dtype(large, largest, Device.CPU, new Machine(64L << 30, false)))
-                .isEqualTo(DType.FLOAT32);
-        assertThat(VideoModel.dtype(large, largest, Device.CPU, without)).isEqualTo(DType.BFLOAT16);
-        assertThat(VideoModel.dtype(small, small, new Device(Device.Kind.CUDA, 0), without)).isEqualTo(DType.BFLOAT16);
-    }
-
-    @Test
     void processorsAreReadByTheirFlags() {
         assertThat(Machine.hasBfloat16Units("flags\t\t: fpu avx512f amx_bf16\n")).isTrue();
         assertThat(Machine.hasBfloat16Units("Features\t: fp asimd bf16\n")).isTrue();

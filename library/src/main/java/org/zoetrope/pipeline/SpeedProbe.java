@@ -1,0 +1,145 @@
+package org.zoetrope.pipeline;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Rng;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
+import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.Weights;
+
+/// Measures one kind of work for a moment: once to warm up, then the median of a few runs. What runs are our own networks
+/// with random weights, cut down to a block or two, so that a speed contains all that a run contains.
+final class SpeedProbe {
+    private static final int RUNS = 5;
+    private static final double BUDGET = 0.15; // seconds behind the first run
+    private static final double PATIENCE = 0.5; // seconds of the first run
+    private static final int WORDS = 32;
+    private static final int HEAD = 64;
+
+    private SpeedProbe() {}
+
+    /// Operations a second.
+    ///
+    /// @param large of the size of published models, or of the bundled one
+    static double measure(Speeds.Kind kind, DType dtype, Device device, boolean large) {
+        return Torch.withoutGradients(() -> Scope.run(() -> {
+            var work = switch (kind) {
+                case LAYERS -> layers(dtype, device, large);
+                case ATTENTION -> attention(dtype, device);
+                case DECODER -> decoder(dtype, device, large);
+            };
+            return work.flops / seconds(work.run);
+        }));
+    }
+
+    /// In the unit that [Speeds#of] compares sizes in.
+    static double size(Speeds.Kind kind, boolean large) {
+        return switch (kind) {
+            case LAYERS -> (double) tokens(large) * width(large) * width(large);
+            case ATTENTION -> 0;
+            case DECODER -> {
+                var config = vae(large);
+                yield Estimate.decode(config, side(large), side(large), 1) / side(large) / side(large);
+            }
+        };
+    }
+
+    /// Something to run, whose result is read so that a device that works ahead has to finish.
+    private record Work(double flops, Runnable run) {}
+
+    private static double seconds(Runnable run) {
+        var first = once(run);
+        if (first > PATIENCE) {
+            return first; // a busy or slow machine: its other speeds are worth more than the exact one
+        }
+        var taken = new double[RUNS];
+        var count = 0;
+        for (var spent = 0.0; count < RUNS && (count == 0 || spent < BUDGET); spent += taken[count - 1]) {
+            taken[count] = once(run);
+            count++;
+        }
+        return median(Arrays.copyOf(taken, count));
+    }
+
+    private static double once(Runnable run) {
+        var start = System.nanoTime();
+        Scope.run(run);
+        return (System.nanoTime() - start) / 1e9;
+    }
+
+    static double median(double... values) {
+        var sorted = values.clone();
+        Arrays.sort(sorted);
+        return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+    }
+
+    // ---------------------------------------------------------------- the kinds
+
+    private static int width(boolean large) {
+        return large ? 1024 : 256;
+    }
+
+    private static int tokens(boolean large) {
+        return large ? 576 : 352; // with the tokens of 17 frames of 64 x 64
+    }
+
+    private static Work layers(DType dtype, Device device, boolean large) {
+        var config = ConfigFile.parse("a probe", """
+                {"num_layers": %d, "num_attention_heads": %d, "text_embed_dim": 64, "time_embed_dim": 64}""".formatted(
+                large ? 1 : 2, width(large) / HEAD), CogVideoXTransformer.Config.class);
+        var rng = new Rng(1);
+        var model = new CogVideoXTransformer(config, Weights.fresh(rng, dtype, device));
+        // One row of patches: how tokens are arranged in space makes no difference to the work.
+        var columns = (long) (tokens(large) - WORDS) * config.patchSize();
+        var x = rng.normal(1, 1, config.inChannels(), config.patchSize(), columns).to(device, dtype);
+        var prompt = rng.normal(1, WORDS, config.textEmbedDim()).to(device, dtype);
+        var timestep = Tensor.full(500, DType.FLOAT32, device, 1);
+        return new Work(Estimate.forward(config, tokens(large)), () -> finish(model.forward(x, timestep, prompt)));
+    }
+
+    private static final int ATTENDING = 1024;
+    private static final int HEADS = 8;
+
+    private static Work attention(DType dtype, Device device) {
+        var rng = new Rng(1);
+        // As networks make them: heads lie side by side in memory.
+        var qkv = IntStream.range(0, 3)
+                .mapToObj(_ -> rng.normal(1, ATTENDING, HEADS, HEAD).to(device, dtype).transpose(1, 2)).toList();
+        return new Work(4.0 * ATTENDING * ATTENDING * HEADS * HEAD,
+                () -> finish(qkv.get(0).attention(qkv.get(1), qkv.get(2), null, 1 / Math.sqrt(HEAD))));
+    }
+
+    private static int side(boolean large) {
+        return large ? 64 : 32;
+    }
+
+    private static CogVideoXVae.Config vae(boolean large) {
+        return ConfigFile.parse("a probe", large ? """
+                {"block_out_channels": [128, 128], "layers_per_block": 1, "temporal_compression_ratio": 1,
+                 "down_block_types": ["CogVideoXDownBlock3D", "CogVideoXDownBlock3D"],
+                 "up_block_types": ["CogVideoXUpBlock3D", "CogVideoXUpBlock3D"]}""" : """
+                {"block_out_channels": [16, 64, 64], "layers_per_block": 1, "norm_num_groups": 4,
+                 "down_block_types": ["CogVideoXDownBlock3D", "CogVideoXDownBlock3D", "CogVideoXDownBlock3D"],
+                 "up_block_types": ["CogVideoXUpBlock3D", "CogVideoXUpBlock3D", "CogVideoXUpBlock3D"]}""",
+                CogVideoXVae.Config.class);
+    }
+
+    private static Work decoder(DType dtype, Device device, boolean large) {
+        var config = vae(large);
+        var rng = new Rng(1);
+        var model = new CogVideoXVae(config, Weights.fresh(rng, dtype, device));
+        var side = side(large) / config.strideXY();
+        var latents = rng.normal(1, config.latentChannels(), 1, side, side).to(device, dtype);
+        return new Work(Estimate.decode(config, side(large), side(large), 1), () -> finish(model.decode(latents)));
+    }
+
+    private static void finish(Tensor result) {
+        result.flatten(0, -1).select(0, 0).item();
+    }
+}
