@@ -68,6 +68,7 @@ final class EditCommand implements Callable<Integer> {
             description = "Pixels to work at (default: about the model's area, in the shape of the video).")
     private Optional<PictureSize> size;
     @Mixin private EditOptions edit;
+    @Mixin private TierOptions speed;
     @Option(names = "--compare",
             description = "Also write NAME-compare, the video and its edit side by side.")
     private boolean compare;
@@ -108,7 +109,7 @@ final class EditCommand implements Callable<Integer> {
         tellRate(source);
         requireWritable(source, target, kept);
         var sound = heard(target);
-        try (var opened = options.open(Installation.find(), model);
+        try (var opened = VideoModel.open(Installation.find().model(model), speed.tiers().on(options.options()));
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
             tell("model     %s, %s", opened.name(), options.reasoned(opened));
             var editor = new VideoEditor(opened);
@@ -196,7 +197,7 @@ final class EditCommand implements Callable<Integer> {
         if (size.isPresent()) {
             wanted = wanted.size(size.get().width(), size.get().height());
         }
-        var prepared = editor.prepare(source, wanted);
+        var prepared = editor.prepare(source, speed.tiers().reuse().map(wanted::reuse).orElse(wanted));
         announce(opened, prepared);
         return editor.run(prepared, stages);
     }

@@ -144,6 +144,16 @@ class EditCommandTest {
     }
 
     @Test
+    void sdeditTakesOverEarlierStepsAndFlowEditSaysThatItCannot() {
+        assertThat(edit(clip, "--method", "sdedit", "--mask-from", "none", "--speed", "cached,int8").succeeds().err())
+                .contains("reused ");
+        assertThat(MediaFile.inspect(target).comment().orElseThrow()).contains("int8 matrices");
+        edit(clip, "--speed", "broadcast").fails(2, "sdedit and random", "int8");
+        edit(clip, "--speed", "int8").succeeds();
+        edit(clip, "--speed", "cached,broadcast").fails(2, "two ways of reusing earlier steps");
+    }
+
+    @Test
     void aBoxLeavesTheRestAlone() {
         edit(clip, "--box", "0,0,8,8", "--edge", 9).succeeds();
         assertThat(MediaFile.inspect(target).comment().orElseThrow()).contains("Drawn[");

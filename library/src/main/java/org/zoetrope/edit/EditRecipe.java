@@ -22,9 +22,11 @@ import org.zoetrope.weights.ConfigFile;
 /// @param dtype        number type the network ran in
 /// @param composite    whether the autoencoder's loss was given back outside the mask
 /// @param evaluations  of the network, those for the mask included
+/// @param speed        what made it faster and a little different, as in [Recipe]; empty if nothing
 public record EditRecipe(String zoetrope, String model, String from, String to, String negativePrompt, String method,
         String mask, long seed, int steps, int width, int height, int frames, int sourceWidth, int sourceHeight,
-        int sourceFrames, double fps, String sampler, String dtype, boolean composite, long evaluations) {
+        int sourceFrames, double fps, String sampler, String dtype, boolean composite, long evaluations,
+        Optional<String> speed) {
     /// The recipe as the text of a JSON object.
     public String toJson() {
         return ConfigFile.print(this);
@@ -41,12 +43,12 @@ public record EditRecipe(String zoetrope, String model, String from, String to, 
     /// The same recipe after the run has counted.
     EditRecipe evaluations(long counted) {
         return new EditRecipe(zoetrope, model, from, to, negativePrompt, method, mask, seed, steps, width, height, frames,
-                sourceWidth, sourceHeight, sourceFrames, fps, sampler, dtype, composite, counted);
+                sourceWidth, sourceHeight, sourceFrames, fps, sampler, dtype, composite, counted, speed);
     }
 
     /// The part that a decoder wants to know, for the clip at the model's size.
     public Recipe decoding() {
         return new Recipe(zoetrope, model, to, negativePrompt, seed, width, height, frames, fps, steps, method, sampler,
-                dtype, Optional.of("video"), Optional.empty());
+                dtype, Optional.of("video"), Optional.empty(), speed);
     }
 }

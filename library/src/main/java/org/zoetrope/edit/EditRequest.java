@@ -1,6 +1,7 @@
 package org.zoetrope.edit;
 
 import java.util.Optional;
+import org.zoetrope.nn.Reuse;
 
 /// What somebody would like to change in a clip.
 ///
@@ -17,40 +18,46 @@ import java.util.Optional;
 /// @param seed           two requests that differ in nothing give the same clip; empty draws one
 /// @param size           the size to work at; by default about the model's area in the shape of the clip
 /// @param composite      whether what the autoencoder loses is given back outside the mask
+/// @param reuse          what may be taken over from earlier steps, by methods that follow one path
 public record EditRequest(String from, String to, String negativePrompt, Editor editor, MaskSource mask,
-        Optional<Integer> steps, Optional<Long> seed, Optional<ClipFit.Size> size, boolean composite) {
+        Optional<Integer> steps, Optional<Long> seed, Optional<ClipFit.Size> size, boolean composite, Optional<Reuse> reuse) {
     /// [FlowEdit#usual()] within the mask of the velocity difference.
     public static EditRequest of(String from, String to) {
         return new EditRequest(from, to, "", FlowEdit.usual(), MaskSource.velocityDifference(), Optional.empty(),
-                Optional.empty(), Optional.empty(), true);
+                Optional.empty(), Optional.empty(), true, Optional.empty());
     }
 
     public EditRequest negativePrompt(String words) {
-        return new EditRequest(from, to, words, editor, mask, steps, seed, size, composite);
+        return new EditRequest(from, to, words, editor, mask, steps, seed, size, composite, reuse);
     }
 
     public EditRequest editor(Editor method) {
-        return new EditRequest(from, to, negativePrompt, method, mask, steps, seed, size, composite);
+        return new EditRequest(from, to, negativePrompt, method, mask, steps, seed, size, composite, reuse);
     }
 
     public EditRequest mask(MaskSource source) {
-        return new EditRequest(from, to, negativePrompt, editor, source, steps, seed, size, composite);
+        return new EditRequest(from, to, negativePrompt, editor, source, steps, seed, size, composite, reuse);
     }
 
     public EditRequest steps(int count) {
-        return new EditRequest(from, to, negativePrompt, editor, mask, Optional.of(count), seed, size, composite);
+        return new EditRequest(from, to, negativePrompt, editor, mask, Optional.of(count), seed, size, composite, reuse);
     }
 
     public EditRequest seed(long number) {
-        return new EditRequest(from, to, negativePrompt, editor, mask, steps, Optional.of(number), size, composite);
+        return new EditRequest(from, to, negativePrompt, editor, mask, steps, Optional.of(number), size, composite, reuse);
     }
 
     public EditRequest size(int width, int height) {
         return new EditRequest(from, to, negativePrompt, editor, mask, steps, seed,
-                Optional.of(new ClipFit.Size(width, height)), composite);
+                Optional.of(new ClipFit.Size(width, height)), composite, reuse);
     }
 
     public EditRequest composite(boolean on) {
-        return new EditRequest(from, to, negativePrompt, editor, mask, steps, seed, size, on);
+        return new EditRequest(from, to, negativePrompt, editor, mask, steps, seed, size, on, reuse);
+    }
+
+    /// @param what may be taken over from earlier steps, see [Editor#followsOnePath()]
+    public EditRequest reuse(Reuse what) {
+        return new EditRequest(from, to, negativePrompt, editor, mask, steps, seed, size, composite, Optional.of(what));
     }
 }

@@ -40,6 +40,11 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
         return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, windows, where, draws, counter, listener);
     }
 
+    /// The same, the network under the target prompt and under none seen in another way.
+    EditTask withTarget(Branch prompted, Branch awayFrom) {
+        return new EditTask(source, plan, from, prompted, awayFrom, tokens, words, recompute, windows, mask, draws, counter, listener);
+    }
+
     public EditTask withWindows(Windows parts) {
         return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, parts, mask, draws, counter, listener);
     }

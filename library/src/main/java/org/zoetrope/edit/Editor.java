@@ -35,6 +35,13 @@ public interface Editor {
         return List.of();
     }
 
+    /// Whether every step looks at the network once under each prompt, at latents that have moved on from those of the step
+    /// before. Only then is what the network computed there nearly what it would compute here. A method that draws fresh
+    /// noise in every step stands somewhere else each time, and one that goes there and back looks at a level twice.
+    default boolean followsOnePath() {
+        return false;
+    }
+
     /// In how many steps of a run the network is evaluated.
     default int stepsTaken(int steps) {
         return steps;

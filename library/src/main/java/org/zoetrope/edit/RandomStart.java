@@ -15,6 +15,11 @@ public record RandomStart(double guidanceScale) implements Editor {
     }
 
     @Override
+    public boolean followsOnePath() {
+        return true;
+    }
+
+    @Override
     public long evaluations(int steps, int windows) {
         return (long) Editor.perPrediction(guidanceScale) * steps * windows;
     }

@@ -48,6 +48,11 @@ public record Sdedit(double strength, double guidanceScale) implements Editor {
     }
 
     @Override
+    public boolean followsOnePath() {
+        return true;
+    }
+
+    @Override
     public long evaluations(int steps, int windows) {
         return (long) Editor.perPrediction(guidanceScale) * stepsTaken(steps) * windows;
     }

@@ -1,5 +1,7 @@
 package org.zoetrope.edit;
 
+import static org.zoetrope.tensor.ShapeException.require;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +16,9 @@ import org.zoetrope.diffusion.FlowForm;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
+import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.nn.Pass;
+import org.zoetrope.nn.Reuse;
 import org.zoetrope.pipeline.Estimate;
 import org.zoetrope.pipeline.Latents;
 import org.zoetrope.pipeline.NetworkCall;
@@ -135,6 +139,9 @@ public final class VideoEditor {
         }
         var shape = fit.map(f -> ClipShape.of(source.count(), model.geometry(), windows(f)));
         shape.ifPresent(clip -> problems.addAll(request.editor().obstacles(clip)));
+        if (request.reuse().isPresent()) {
+            checkReuse(request, fit.map(this::windows), problems);
+        }
         if (!problems.isEmpty()) {
             throw new RequestException(model.name() + " cannot edit this", problems);
         }
@@ -159,11 +166,31 @@ public final class VideoEditor {
                 request.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)), steps, fit.width(),
                 fit.height(), fit.frames(), source.width(), source.height(), source.count(), source.fps(),
                 model.samplerName(), model.dtype().name().toLowerCase(Locale.ROOT), request.composite(),
-                evaluations + forMask + forPrompt);
+                evaluations + forMask + forPrompt, model.speed(request.reuse()));
         var seen = Math.min(fit.frames(), model.defaults().frames());
-        var one = model.estimate(Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1)
-                .guidance(1).seed(0));
-        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, forPrompt, one, notices);
+        var one = Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1).guidance(1).seed(0);
+        var estimate = request.reuse().map(reuse -> reusing(one, reuse)).orElseGet(() -> model.estimate(one));
+        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, forPrompt, estimate, notices);
+    }
+
+    /// The estimate of a request without guidance, with what is remembered of two predictions.
+    private Estimate reusing(Request one, Reuse reuse) {
+        var of = model.estimate(one.reuse(reuse));
+        return of.besides(of.peakBytes() - model.estimate(one).peakBytes());
+    }
+
+    private static void checkReuse(EditRequest request, Optional<Windows> windows, List<String> problems) {
+        if (!request.editor().followsOnePath()) {
+            problems.add("nothing can be taken over from earlier steps: this method looks at other noise in every step, or at "
+                    + "a level more than once; sdedit and random, which follow one path, can be cached or broadcast, and every "
+                    + "method goes with lossless and int8");
+        }
+        if (request.mask() instanceof MaskSource.Attention) {
+            problems.add("a mask that is found in attention needs every attention computed; draw one, or go without, to have "
+                    + "some taken over from earlier steps");
+        }
+        windows.filter(w -> w.count() > 1).ifPresent(w -> problems.add(("the clip is looked at in %d parts, which remember "
+                + "nothing of earlier steps; cut it, or have everything computed").formatted(w.count())));
     }
 
     private Windows windows(ClipFit fit) {
@@ -218,9 +245,21 @@ public final class VideoEditor {
         if (edit.forPrompt() > 0 && mask.inside().filter(inside -> inside.area() == 0 && mask instanceof EditMask.Fixed).isEmpty()) {
             listener.on(new Progress.Notice(PromptFit.said(PROMPT_FIT.ratio(task))));
         }
-        var edited = edit.request().editor().edit(task.withMask(mask));
+        var edited = edit.request().reuse().isEmpty() ? edit.request().editor().edit(task.withMask(mask))
+                : remembering(edit, form, network, task.withMask(mask), listener);
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+    }
+
+    /// Only the edit remembers: what came before it looked at other latents.
+    private Tensor remembering(Prepared edit, FlowForm form, NetworkCall network, EditTask task, ProgressListener listener) {
+        try (var cache = model.cache(edit.request().reuse().orElseThrow())) {
+            var edited = edit.request().editor().edit(task.withTarget(
+                    new Remembering(form, network, task.to().features(), cache, FeatureCache.Branch.COND),
+                    new Remembering(form, network, task.unprompted().features(), cache, FeatureCache.Branch.UNCOND)));
+            listener.on(new Progress.Reused(cache.counts()));
+            return edited;
+        }
     }
 
     private static String coverage(double area) {
@@ -254,6 +293,22 @@ public final class VideoEditor {
         @Override
         public Branch with(Tensor other) {
             return new Prompted(form, network, other);
+        }
+    }
+
+    /// The same, taking over what it can from earlier steps.
+    private record Remembering(FlowForm form, NetworkCall network, Tensor features, FeatureCache cache,
+            FeatureCache.Branch whose) implements Branch {
+        @Override
+        public Tensor velocity(Tensor x, Step step, Pass pass) {
+            require(pass.equals(Pass.plain()), "a call with something special about it can take nothing over");
+            return form.velocity((z, own) -> network.predict(z, own, features, cache.pass(own.timestep(), own.isLast(), whose)))
+                    .predict(x, step);
+        }
+
+        @Override
+        public Branch with(Tensor other) {
+            return new Remembering(form, network, other, cache, whose);
         }
     }
 

@@ -30,6 +30,11 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
     /// @param bytes      what they take in memory
     public record Part(String name, String className, long parameters, Map<DType, Long> stored, long bytes) {}
 
+    /// The same with more bytes in memory all the time.
+    public Estimate besides(long bytes) {
+        return new Estimate(parts, tokens, activations, peakBytes + bytes, encodeFlops, denoiseFlops, decodeFlops);
+    }
+
     /// Operations of the whole run.
     public double flops() {
         return encodeFlops + denoiseFlops + decodeFlops;

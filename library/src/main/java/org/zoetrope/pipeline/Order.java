@@ -41,6 +41,19 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
         return new Door(request, given, parts).order(model, dtype, matrices);
     }
 
+    /// What makes a run faster and its result a little different, in the words of recipes; empty if nothing does.
+    static Optional<String> speed(Optional<Reuse> reuse, Matrices matrices) {
+        var words = Stream.concat(reuse.stream().map(Reuse::toString),
+                Stream.of(matrices).filter(m -> m == Matrices.INT8).map(_ -> "int8 matrices")).toList();
+        return words.isEmpty() ? Optional.empty() : Optional.of(String.join(" + ", words));
+    }
+
+    /// The threshold is the model's choice unless somebody names one.
+    static Reuse decided(Reuse wanted, Parts parts) {
+        return wanted instanceof Reuse.Stack(var threshold) && threshold.isEmpty()
+                ? Reuse.Stack.usual().threshold(parts.drift().threshold()) : wanted;
+    }
+
     /// Collects what is wrong with one request.
     private static final class Door {
         private final Request r;
@@ -98,12 +111,6 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
             var image = picture.map(i -> fitted("the image", i, width, height));
             var video = r.initVideo().map(v -> fitted("the video", v.slice(0, frames), width, height));
             return new Order(recipe, guidance, skip, reuse, plan.orElseThrow(), picture, image, video, List.copyOf(notices));
-        }
-
-        private static Optional<String> speed(Optional<Reuse> reuse, Matrices matrices) {
-            var words = Stream.concat(reuse.stream().map(Reuse::toString),
-                    Stream.of(matrices).filter(m -> m == Matrices.INT8).map(_ -> "int8 matrices")).toList();
-            return words.isEmpty() ? Optional.empty() : Optional.of(String.join(" + ", words));
         }
 
         /// Without a wish, a given clip decides: as much of it as the model takes.
@@ -207,21 +214,17 @@ record Order(Recipe recipe, Guidance guidance, Optional<SkipGuidance> skip, Opti
             return wanted.blocks().isEmpty() ? wanted.blocks(List.of((int) Math.round(SKIPPED_DEPTH * (blocks - 1)))) : wanted;
         }
 
-        /// The threshold is the model's choice unless the request names one.
         private Reuse reuse(Reuse wanted) {
-            return switch (wanted) {
-                case Reuse.Stack stack -> {
-                    stack.threshold().ifPresent(t -> require(Double.isFinite(t) && t >= 0,
-                            "a threshold of %s for reusing blocks; give 0 (never) or more", t));
-                    yield stack.threshold().isPresent() ? stack : stack.threshold(parts.drift().threshold());
-                }
+            switch (wanted) {
+                case Reuse.Stack(var threshold) -> threshold.ifPresent(t -> require(Double.isFinite(t) && t >= 0,
+                        "a threshold of %s for reusing blocks; give 0 (never) or more", t));
                 case Reuse.Attention(var every, var everyCross, var low, var high) -> {
                     require(every >= 1 && everyCross >= 1, "one of %d and one of %d attentions computed; give 1 (all) or "
                             + "more", every, everyCross);
                     require(low <= high, "attentions reused within the timesteps %s to %s, which are none", low, high);
-                    yield wanted;
                 }
-            };
+            }
+            return decided(wanted, parts);
         }
 
         private void checkReuse(Plan plan) {

@@ -90,7 +90,12 @@ public record Tiers(List<Tier> chosen, Optional<Double> threshold) {
 
     /// What to ask of it.
     public Request on(Request request) {
-        return chosen.contains(Tier.CACHED) ? request.reuse(new Reuse.Stack(threshold))
-                : chosen.contains(Tier.BROADCAST) ? request.reuse(Reuse.Attention.published()) : request;
+        return reuse().map(request::reuse).orElse(request);
+    }
+
+    /// What may be taken over from earlier steps.
+    public Optional<Reuse> reuse() {
+        return chosen.contains(Tier.CACHED) ? Optional.of(new Reuse.Stack(threshold))
+                : chosen.contains(Tier.BROADCAST) ? Optional.of(Reuse.Attention.published()) : Optional.empty();
     }
 }

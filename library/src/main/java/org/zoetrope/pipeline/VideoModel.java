@@ -25,6 +25,7 @@ import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.nn.FeatureCache.Branch;
 import org.zoetrope.nn.Pass;
+import org.zoetrope.nn.Reuse;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -291,6 +292,17 @@ public final class VideoModel implements AutoCloseable {
             return forward(model, sampler().scaleInput(x, step).to(network.dtype()), step, features.to(network.dtype()), Optional.empty(),
                     pass);
         })));
+    }
+
+    /// What makes a run of this model that may take things over faster and its result a little different, in the words of
+    /// recipes; empty if nothing does.
+    public Optional<String> speed(Optional<Reuse> reuse) {
+        return Order.speed(reuse.map(wanted -> Order.decided(wanted, parts)), options.matrices());
+    }
+
+    /// Remembers for one run of [#withNetwork] what may be taken over.
+    public FeatureCache cache(Reuse reuse) {
+        return FeatureCache.of(reuse, parts.drift());
     }
 
     // ---------------------------------------------------------------- between runs

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.media.Frames;
+import org.zoetrope.nn.Reuse;
 import org.zoetrope.pipeline.Progress;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.RequestException;
@@ -290,13 +291,56 @@ class VideoEditorTest {
                 .hasMessageContaining("does not hold an edit");
     }
 
+    // ---------------------------------------------------------------- speeds
+
+    /// A threshold of 0 runs the blocks in every step; a large one takes them over in all but the first and the last.
+    @ParameterizedTest
+    @CsvSource({"0, true, 0", "1e9, false, 8"})
+    void whatFollowsOnePathTakesOverEarlierSteps(double threshold, boolean equal, int reused) {
+        var request = SQUARE.editor(new Sdedit(1, 2)).mask(new MaskSource.Everywhere()).steps(4);
+        var words = new ArrayList<Progress.Reused>();
+        var faster = request.reuse(Reuse.Stack.usual().threshold(threshold));
+        var editor = new VideoEditor(model);
+        var clip = clip(9, 32, 32, 8);
+        ProgressListener listener = progress -> {
+            if (progress instanceof Progress.Reused now) {
+                words.add(now);
+            }
+        };
+        var whole = editor.run(editor.prepare(clip, request), listener);
+        assertThat(words).isEmpty();
+        var made = editor.run(editor.prepare(clip, faster), listener);
+        assertThat(words).singleElement().satisfies(now -> {
+            assertThat(now.counts().calls()).isEqualTo(8);
+            assertThat(now.counts().reusedBlocks()).isEqualTo(reused);
+        });
+        assertThat(made.edited().minus(whole.edited()).abs().max().item() == 0).isEqualTo(equal);
+        assertThat(made.edited().isFinite()).isTrue();
+        assertThat(whole.recipe().speed()).isEmpty();
+        assertThat(made.recipe().speed()).contains("Stack[threshold=Optional[%s]]".formatted(threshold));
+    }
+
+    /// FlowEdit draws fresh noise in every step, so that what the network computed before is about other latents.
+    @Test
+    void whatCannotTakeOverSaysWhichMethodsCan() {
+        var editor = new VideoEditor(model);
+        assertThatThrownBy(() -> editor.prepare(clip(9, 32, 32, 8), SQUARE.reuse(Reuse.Attention.published())))
+                .isInstanceOf(RequestException.class).hasMessageContaining("sdedit and random");
+        assertThatThrownBy(() -> editor.prepare(clip(40, 32, 32, 8), SQUARE.editor(new Sdedit(1, 2))
+                .mask(MaskSource.attention()).reuse(Reuse.Stack.usual()))).isInstanceOf(RequestException.class)
+                .hasMessageContaining("a mask that is found in attention").hasMessageContaining("parts");
+        assertThatThrownBy(() -> editor.prepare(clip(9, 32, 32, 8), SQUARE.editor(new Sdedit(1, 2))
+                .reuse(Reuse.Stack.usual().threshold(-1)))).isInstanceOf(RequestException.class)
+                .hasMessageContaining("a threshold of -1.0");
+    }
+
     // ---------------------------------------------------------------- doors
 
     @Test
     void everyMistakeIsInOneMessage() {
         var mask = new MaskSource.Drawn(PixelMask.box(0, 0, 4, 4, 16, 16, false), SoftEdge.hard());
         var request = new EditRequest("", "a square", "", FlowEdit.defaults(), mask, Optional.of(0), Optional.empty(),
-                Optional.of(new ClipFit.Size(33, 32)), true);
+                Optional.of(new ClipFit.Size(33, 32)), true, Optional.empty());
         assertThatThrownBy(() -> new VideoEditor(model).prepare(clip(9, 32, 32, 8), request))
                 .isInstanceOf(RequestException.class).hasMessageContaining("source prompt is empty")
                 .hasMessageContaining("0 steps").hasMessageContaining("the mask has 16 x 16 pixels, the video 32 x 32")

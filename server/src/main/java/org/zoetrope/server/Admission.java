@@ -50,7 +50,7 @@ final class Admission {
     private static final Set<String> SETTINGS = Set.of("negative_prompt", "seed", "steps", "guidance_scale",
             "num_frames", "fps", "priority", "speed", "reuse_threshold");
     private static final Set<String> EDIT = Set.of("prompt", "video", "method", "source_prompt", "negative_prompt",
-            "seed", "steps", "guidance_scale", "mask", "priority");
+            "seed", "steps", "guidance_scale", "mask", "priority", "speed", "reuse_threshold");
     private static final Set<String> EXTEND = union(SETTINGS, Set.of("prompt", "seconds", "video"));
     private static final String SOURCE = JobFolder.Variant.SOURCE.file, MASK = "mask"; // files of a job
     private static final int CLIPS = 4; // in memory during an edit: the video, what its codec keeps, the edit, the end
@@ -256,16 +256,23 @@ final class Admission {
         var word = form.text("method").orElse(EditMethod.FLOWEDIT.word());
         var method = EditMethod.of(word).orElseThrow(() -> ApiException.invalid("invalid_value", "method",
                 "there is no method \"%s\"; there are %s".formatted(word, EditMethod.words())));
-        var model = open(start.model());
+        var guidance = form.real("guidance_scale").orElse(EditMethod.guidance());
+        var speed = speed(form);
+        if (speed.reuse().isPresent() && !method.followsOnePath()) {
+            throw ApiException.invalid("invalid_value", "speed", ("%s looks at other noise in every step, so that nothing can be "
+                    + "taken over from earlier ones; cached and broadcast go with %s, lossless and int8 with every method")
+                    .formatted(word, EditMethod.onOnePath()));
+        }
+        var model = open(start.model(), speed.matrices());
         var clip = start.clip();
         var mask = form.file("mask");
         var how = new Wanted.Edit(method, form.text("source_prompt").filter(words -> !words.isBlank())
                 .orElse(start.shows()), mask.map(_ -> MASK));
         var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
                 clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
-                form.real("guidance_scale").orElse(EditMethod.guidance()),
-                form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
-                Optional.empty(), Optional.of(start.file()), Optional.of(how), Optional.empty(), Optional.empty());
+                guidance, form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
+                Optional.empty(), Optional.of(start.file()), Optional.of(how), Optional.of(speed.words()),
+                speed.threshold());
         var notices = new ArrayList<>(start.notices());
         notices.addAll(checkEdit(start.model(), model, wanted, how, clip, mask.map(bytes -> decoded("mask", bytes))));
         var files = new LinkedHashMap<String, byte[]>();

@@ -34,6 +34,16 @@ enum EditMethod {
         return Arrays.stream(values()).map(EditMethod::word).collect(Collectors.joining(", "));
     }
 
+    /// Whether a step can take something over from the one before, see [Editor#followsOnePath()].
+    boolean followsOnePath() {
+        return editor(guidance()).followsOnePath();
+    }
+
+    static String onOnePath() {
+        return Arrays.stream(values()).filter(EditMethod::followsOnePath).map(EditMethod::word)
+                .collect(Collectors.joining(", "));
+    }
+
     Editor editor(double guidance) {
         var usual = FlowEdit.usual();
         return switch (this) {

@@ -54,11 +54,12 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
 
     /// What the editor is asked for.
     EditRequest editRequest(Edit how, Optional<Frames> mask) {
-        return EditRequest.of(how.sourcePrompt(), prompt).negativePrompt(negativePrompt).steps(steps).seed(seed)
+        var request = EditRequest.of(how.sourcePrompt(), prompt).negativePrompt(negativePrompt).steps(steps).seed(seed)
                 .editor(how.method().editor(guidanceScale))
                 .mask(mask.map(m -> Resize.even(m).frames()) // as the video was cut, if it was
                         .<MaskSource>map(m -> new MaskSource.Drawn(PixelMask.of(m, false), SoftEdge.usual()))
                         .orElseGet(how.method()::mask));
+        return tiers().reuse().map(request::reuse).orElse(request);
     }
 
     Wanted size(int newWidth, int newHeight) {

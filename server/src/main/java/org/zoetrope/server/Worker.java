@@ -219,7 +219,8 @@ final class Worker {
             return made;
         });
         var video = editor.finish(latents, clip, watch);
-        return new Finished(video.frames(), video.recipe().toJson(), video.notices());
+        return new Finished(video.frames(), video.recipe().toJson(), Stream.concat(video.notices().stream(),
+                watch.reused.stream()).toList());
     }
 
     /// The video that a job starts from. What came from a client is decoded by another process.

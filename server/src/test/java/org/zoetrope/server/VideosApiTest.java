@@ -287,6 +287,30 @@ class VideosApiTest {
                 .putAdditionalBodyProperty("method", JsonValue.from("magic")).build()));
     }
 
+    /// What follows one path through the noise can take over what it computed a step before; any method has a network in
+    /// eight bits.
+    @Test
+    void anEditTakesTheSpeedsOfItsMethod() throws IOException {
+        var asked = client.videos().edit(edit("a blue circle moves right")
+                .putAdditionalBodyProperty("method", JsonValue.from("sdedit"))
+                .putAdditionalBodyProperty("steps", JsonValue.from(8))
+                .putAdditionalBodyProperty("speed", JsonValue.from("cached,int8"))
+                .putAdditionalBodyProperty("reuse_threshold", JsonValue.from(100)).build());
+        assertThat(String.valueOf(asked._additionalProperties().get("speed"))).isEqualTo("cached,int8");
+        var done = eventually(() -> client.videos().retrieve(asked.id()), v -> v.completedAt().isPresent());
+        assertThat(done.error()).isEmpty();
+        assertThat(String.valueOf(done._additionalProperties().get("notices"))).contains("reused 36 of 60 blocks");
+        var file = Files.write(folder.resolve("faster.mp4"), content(done.id()));
+        assertThat(MediaFile.inspect(file).comment().orElseThrow()).contains("Stack[threshold=Optional[100.0]]",
+                "int8 matrices");
+        refused("cached and broadcast go with sdedit, lossless and int8 with every method", () -> client.videos().edit(
+                edit("a blue circle").putAdditionalBodyProperty("speed", JsonValue.from("broadcast")).build()));
+        refused("a threshold of -1.0", () -> client.videos().edit(edit("a blue circle")
+                .putAdditionalBodyProperty("method", JsonValue.from("sdedit"))
+                .putAdditionalBodyProperty("speed", JsonValue.from("cached"))
+                .putAdditionalBodyProperty("reuse_threshold", JsonValue.from(-1)).build()));
+    }
+
     /// Where the mask is black nothing changes but what the codec of the file makes of it.
     @Test
     void anEditStaysWithinItsMask() throws IOException, InterruptedException {
