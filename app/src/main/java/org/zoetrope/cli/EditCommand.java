@@ -22,6 +22,8 @@ import org.zoetrope.media.SideBySide;
 import org.zoetrope.media.SoundTrack;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.Machine;
+import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -212,15 +214,15 @@ final class EditCommand implements Callable<Integer> {
         tell("method    %s", recipe.method());
         tell("mask      %s", recipe.mask());
         var estimate = prepared.estimate();
-        tell("cost      %d evaluations of the network%s%s%s%s; about %s of memory and at least %s",
+        tell("cost      %d evaluations of the network%s%s%s%s; about %s of memory and %s",
                 prepared.evaluations(),
                 prepared.forMask() > 0 ? " and %d for the mask".formatted(prepared.forMask()) : "",
                 prepared.forPrompt() > 0 ? " and %d to see whether the source prompt describes the video"
                         .formatted(prepared.forPrompt()) : "",
                 prepared.gradients() > 0 ? " and at most %d gradients through it".formatted(prepared.gradients()) : "",
                 prepared.windows().count() > 1 ? ", %d windows included".formatted(prepared.windows().count()) : "",
-                Terminal.bytes(estimate.peakBytes()), Terminal.duration(
-                        Speed.measure(opened.dtype(), options.device()).seconds(prepared.flops())));
+                Terminal.bytes(Machine.heldBytes() + estimate.peakBytes()),
+                Terminal.duration(prepared.seconds(Speeds.here())));
     }
 
     // ---------------------------------------------------------------- from latents to the file

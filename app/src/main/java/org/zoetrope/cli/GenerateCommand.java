@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.MediaException;
 import org.zoetrope.media.MediaInfo;
@@ -15,9 +16,15 @@ import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
 import org.zoetrope.pipeline.Estimate;
 import org.zoetrope.pipeline.Latents;
+import org.zoetrope.pipeline.Machine;
+import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.Recipe;
 import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.Smaller;
+import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Torch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -102,8 +109,9 @@ final class GenerateCommand implements Callable<Integer> {
             tell("model     %s, %s", opened.name(), options.reasoned(opened));
             try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
-                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, OutputFile.described(info),
-                        Terminal.duration((System.nanoTime() - start) / 1e9));
+                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s, with at most %s of memory", target,
+                        OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
+                        Terminal.bytes(Torch.peakResidentBytes()));
             }
         }
         return 0;
@@ -111,7 +119,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     // ---------------------------------------------------------------- from the words to the latents
 
-    private Latents denoised(VideoModel opened, String prompt, Path target, Path kept, Stages stages) {
+    private Latents denoised(VideoModel opened, String prompt, Path target, Path kept, Stages stages)
+            throws IOException {
         var wanted = requested(prompt, opened.defaults().guidanceScale());
         var estimate = opened.estimate(wanted);
         var defaults = opened.defaults();
@@ -146,17 +155,46 @@ final class GenerateCommand implements Callable<Integer> {
         }
     }
 
-    private void announce(VideoModel opened, Request wanted, Estimate estimate) {
+    private void announce(VideoModel opened, Request wanted, Estimate estimate) throws IOException {
         if (quiet) {
             return;
         }
         var d = opened.defaults();
-        tell("request   %d frames of %d x %d, %d steps, seed %d; about %s of memory and %sat least %s",
+        tell("request   %d frames of %d x %d, %d steps, seed %d; about %s of memory and %s%s",
                 wanted.frames().orElse(d.frames()), wanted.width().orElse(d.width()),
                 wanted.height().orElse(d.height()), wanted.steps().orElse(d.steps()), wanted.seed().orElseThrow(),
-                Terminal.bytes(estimate.peakBytes()), wanted.reuse().map(_ -> "without reuse ").orElse(""),
-                Terminal.duration(
-                        Speed.measure(opened.dtype(), options.device()).seconds(estimate)));
+                Terminal.bytes(Machine.heldBytes() + estimate.peakBytes()),
+                wanted.reuse().map(_ -> "without reuse ").orElse(""),
+                Terminal.duration(estimate.seconds(Speeds.here())));
+        var available = Machine.availableBytes();
+        if (Machine.heldBytes() + estimate.peakBytes() > available) {
+            tell("memory    %s are available, which may not be enough; %s", Terminal.bytes(available),
+                    String.join("; ", offers(opened, wanted, available - Machine.heldBytes())));
+        }
+    }
+
+    /// What would fit: the same in fewer bytes a number, or less of it.
+    private List<String> offers(VideoModel opened, Request wanted, long bytes) throws IOException {
+        var offers = new ArrayList<String>();
+        var folder = Installation.find().model(model);
+        var halved = options.options().dtype(DType.BFLOAT16);
+        if (opened.dtype() == DType.FLOAT32 && fits(folder, speed.on(halved), wanted, bytes)) {
+            offers.add("--dtype bfloat16 fits");
+        }
+        if (fits(folder, speed.on(options.options().dtype(opened.dtype())).matrices(OpenOptions.Matrices.INT8), wanted,
+                bytes)) {
+            offers.add("--speed int8 fits");
+        }
+        var smaller = Smaller.fitting(opened, wanted, bytes);
+        offers.add(smaller.isEmpty() ? "nothing smaller fits: the weights alone are too large"
+                : "what fits: " + smaller.stream().map(Smaller::toString).collect(Collectors.joining(", ")));
+        return offers;
+    }
+
+    private static boolean fits(Path folder, OpenOptions options, Request wanted, long bytes) {
+        try (var other = VideoModel.open(folder, options)) {
+            return other.estimate(wanted).peakBytes() <= bytes;
+        }
     }
 
     // ---------------------------------------------------------------- from the latents to the file

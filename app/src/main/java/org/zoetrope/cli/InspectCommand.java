@@ -13,7 +13,9 @@ import org.zoetrope.media.MediaFile;
 import org.zoetrope.media.MediaInfo;
 import org.zoetrope.pipeline.Estimate;
 import org.zoetrope.pipeline.Given;
+import org.zoetrope.pipeline.Machine;
 import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -81,13 +83,14 @@ final class InspectCommand implements Callable<Integer> {
         say("defaults       %d frames of %d x %d at %s fps, %d steps, guidance %s", d.frames(), d.width(), d.height(),
                 number(d.fps()), d.steps(), number(d.guidanceScale()));
         var wanted = request.on(Request.of(""));
-        var seconds = Speed.measure(model.dtype(), options.device()).seconds(estimate);
+        var seconds = estimate.seconds(Speeds.here());
         say("a request      of %d frames, %d x %d, %d steps: %s tokens in %s", wanted.frames().orElse(d.frames()),
                 wanted.width().orElse(d.width()), wanted.height().orElse(d.height()),
                 wanted.steps().orElse(d.steps()), estimate.tokens(), options.reasoned(model));
-        say("memory         about %s at the widest moment, weights %s in all", Terminal.bytes(estimate.peakBytes()),
+        say("memory         about %s at the widest moment, weights %s in all",
+                Terminal.bytes(Machine.heldBytes() + estimate.peakBytes()),
                 Terminal.bytes(estimate.parts().stream().mapToLong(Estimate.Part::bytes).sum()));
-        say("time           at least %s here (%s operations)", Terminal.duration(seconds),
+        say("time           about %s here (%s operations)", Terminal.duration(seconds),
                 Terminal.count(estimate.flops()));
         if (!readsWords(model)) {
             say("note           the folder has no text encoder, so it cannot read prompts by itself");

@@ -27,6 +27,7 @@ import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.Recipe;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
@@ -87,6 +88,14 @@ public final class VideoEditor {
         public double flops() {
             return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + forPrompt + 2 * gradients())
                     + 2 * estimate.decodeFlops();
+        }
+
+        /// Seconds of the whole edit, at these speeds.
+        public double seconds(Speeds speeds) {
+            return estimate.loadSeconds() + 3 * estimate.encoding().seconds(speeds, estimate.device())
+                    + (evaluations + forMask + forPrompt + 2 * gradients())
+                            * estimate.denoising().seconds(speeds, estimate.device())
+                    + 2 * estimate.decoding().seconds(speeds, estimate.device());
         }
     }
 

@@ -181,7 +181,12 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     @Override
     public Tile tile() {
         var published = CogVideoXVae.Tiling.published(vae);
-        return new Tile(published.width(), published.height());
+        return new Tile(published.width(), published.height(), stride(published.width(), published.overlapWidth()),
+                stride(published.height(), published.overlapHeight()));
+    }
+
+    private int stride(int length, double overlap) {
+        return (int) Math.round(length / vae.strideXY() * (1 - overlap)) * vae.strideXY();
     }
 
     private record Autoencoder(CogVideoXParts parts, CogVideoXVae model) implements Codec {
@@ -242,6 +247,11 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     }
 
     @Override
+    public double attentionFlops(long words, long videoTokens) {
+        return Estimate.attention(network, words + videoTokens);
+    }
+
+    @Override
     public long denoiseBytes(long words, long videoTokens, DType dtype, int batch) {
         return Estimate.activations(network, words + videoTokens, dtype, batch);
     }
@@ -254,6 +264,11 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     @Override
     public long decodeBytes(long width, long height, long latentFrames, DType dtype) {
         return Estimate.activations(vae, width, height, latentFrames, dtype);
+    }
+
+    @Override
+    public long scrapBytes(long width, long height, long latentFrames, DType dtype) {
+        return Estimate.scraps(vae, width, height, latentFrames, dtype);
     }
 
     @Override

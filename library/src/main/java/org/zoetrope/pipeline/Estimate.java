@@ -10,34 +10,104 @@ import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.nn.Reuse;
 import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
 
-/// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent; memory
-/// for activations is a rule of thumb.
+/// What a run will take, before it runs. Parameters and floating-point operations are exact to a few percent, memory to
+/// about a fifth; time is that of a machine with nothing else to do. See docs/performance.md for both.
 ///
-/// @param parts         the components with weights
-/// @param tokens        length of the network's sequence, text included
-/// @param activations   bytes of temporaries at the widest moment
-/// @param peakBytes     weights and temporaries at that moment
-/// @param encodeFlops   operations of the text and image encoders (2 per multiply-add, as everywhere here)
-/// @param denoiseFlops  operations of all steps
-/// @param decodeFlops   operations of the decoder
-public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, double encodeFlops,
-        double denoiseFlops, double decodeFlops) {
+/// @param parts       the components with weights
+/// @param tokens      length of the network's sequence, text included
+/// @param activations bytes of temporaries at the widest moment
+/// @param peakBytes   weights and temporaries at the widest moment, above what the process held before
+/// @param device      where the networks run
+/// @param encoding    the text and image encoders
+/// @param denoising   all steps
+/// @param decoding    the decoder, overlaps of tiles included
+public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, Device device, Stage encoding,
+        Stage denoising, Stage decoding) {
+    private static final double READ_PER_SECOND = 1e9; // bytes of weights, from a disk of today or from the page cache
+    /// What a process comes to hold in its first run, whatever it computes: kernels that are made on the spot, and
+    /// objects of the virtual machine.
+    static final long FIRST_RUN = 40_000_000;
+
+    /// Operations of one kind.
+    ///
+    /// @param flops 2 per multiply-add, as everywhere here
+    /// @param size  of a single call, which decides what share of the machine's speed it reaches; see [Speeds]
+    public record Work(Speeds.Kind kind, DType dtype, double flops, double size) {}
+
+    /// A part of a run.
+    public record Stage(List<Work> work) {
+        public Stage {
+            work = List.copyOf(work);
+        }
+
+        /// Its operations.
+        public double flops() {
+            return work.stream().mapToDouble(Work::flops).sum();
+        }
+
+        /// What it takes at these speeds.
+        public double seconds(Speeds speeds, Device device) {
+            return work.stream().filter(w -> w.flops > 0)
+                    .mapToDouble(w -> w.flops / speeds.of(w.kind, w.dtype, device, w.size)).sum();
+        }
+    }
+
     /// A component with weights.
     ///
     /// @param parameters numbers in its checkpoint
     /// @param stored     how many of them are stored in which type
     /// @param bytes      what they take in memory
-    public record Part(String name, String className, long parameters, Map<DType, Long> stored, long bytes) {}
+    /// @param resident   what of that a run brings into memory: of weights that are mapped from their file, a table of
+    ///                   words and the half of an autoencoder that is not used stay on the disk
+    public record Part(String name, String className, long parameters, Map<DType, Long> stored, long bytes,
+            long resident) {}
 
     /// The same with more bytes in memory all the time.
     public Estimate besides(long bytes) {
-        return new Estimate(parts, tokens, activations, peakBytes + bytes, encodeFlops, denoiseFlops, decodeFlops);
+        return new Estimate(parts, tokens, activations, peakBytes + bytes, device, encoding, denoising, decoding);
     }
 
     /// Operations of the whole run.
     public double flops() {
-        return encodeFlops + denoiseFlops + decodeFlops;
+        return encodeFlops() + denoiseFlops() + decodeFlops();
+    }
+
+    /// Operations of the text and image encoders.
+    public double encodeFlops() {
+        return encoding.flops();
+    }
+
+    /// Operations of all steps.
+    public double denoiseFlops() {
+        return denoising.flops();
+    }
+
+    /// Operations of the decoder.
+    public double decodeFlops() {
+        return decoding.flops();
+    }
+
+    /// Seconds from the first weights to the last frame, at these speeds.
+    public double seconds(Speeds speeds) {
+        return loadSeconds() + encoding.seconds(speeds, device) + denoising.seconds(speeds, device)
+                + decoding.seconds(speeds, device);
+    }
+
+    /// Seconds for bringing the weights into memory.
+    public double loadSeconds() {
+        return parts.stream().mapToLong(Part::resident).sum() / READ_PER_SECOND;
+    }
+
+    /// Operations of attention among the tokens of one call, of those that [#forward] counts.
+    static double attention(CogVideoXTransformer.Config c, long tokens) {
+        return 4.0 * c.numLayers() * tokens * tokens * c.width();
+    }
+
+    /// As above, for Wan.
+    static double attention(WanTransformer.Config c, long words, long tokens) {
+        return 4.0 * c.numLayers() * tokens * (tokens + words) * c.width();
     }
 
     /// Operations of one call of the transformer for one sample: per block 24 S D^2 of matrix products and 4 S^2 D of
@@ -147,14 +217,26 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
                 + 3L * c.numHeads() * tokens * tokens * Float.BYTES;
     }
 
-    /// Bytes of temporaries of decoding one chunk of pictures of this size. The widest moment is the first norm of the last
-    /// level, where the features of the level before are at full size already and exist seven times.
+    /// Bytes of temporaries of decoding one chunk of pictures of this size. The widest moment is around the first
+    /// convolution of the last level, where the features of the level before are at full size already and exist five times.
     static long activations(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        return 5 * features(c, width, height, latentFrames, dtype);
+    }
+
+    private static long features(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
         var perChunk = latentFrames < 2 ? latentFrames : 2 + latentFrames % 2;
         var frames = perChunk % 2 == 0 ? perChunk * c.strideT() : (perChunk - 1) * c.strideT() + 1;
         var channels = c.blockOutChannels().get(Math.min(1, c.blockOutChannels().size() - 1));
-        return 7L * channels * frames * width * height * dtype.bytes();
+        return channels * frames * width * height * dtype.bytes();
     }
+
+    /// Bytes that the allocator keeps from smaller features for the next ones, which have another size: up to its
+    /// limit of 32 MiB for a piece of memory; larger ones go back at once. Chunks of two sizes leave more behind.
+    static long scraps(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        return (latentFrames < 4 ? 6 : 9) * Math.min(KEPT_PIECE, features(c, width, height, latentFrames, dtype));
+    }
+
+    private static final long KEPT_PIECE = 32L << 20; // M_MMAP_THRESHOLD of glibc, at its largest
 
     /// Bytes that the decoder's convolutions carry from chunk to chunk, two frames each, for all tiles of a picture.
     static long tails(CogVideoXVae.Config c, long width, long height, DType dtype) {
@@ -171,11 +253,20 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return (long) (2 * (total + channels * area) * dtype.bytes());
     }
 
-    /// Bytes of temporaries of decoding one latent frame of pictures of this size. In a block of the last level the features
-    /// exist six times, twice of them with the two frames before.
+    /// Bytes of temporaries of decoding one latent frame of pictures of this size. The widest moment is the last doubling
+    /// of pictures, where features with the channels of the level before exist seven times.
     static long activations(WanVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        return 7 * features(c, width, height, latentFrames, dtype);
+    }
+
+    private static long features(WanVae.Config c, long width, long height, long latentFrames, DType dtype) {
         var frames = latentFrames == 1 ? 1 : c.strideT();
-        return (6L * frames + 4) * c.decoderChannels(c.dimMult().size() - 1) * width * height * dtype.bytes();
+        return frames * c.decoderChannels(Math.max(0, c.dimMult().size() - 2)) * width * height * dtype.bytes();
+    }
+
+    /// As for CogVideoX.
+    static long scraps(WanVae.Config c, long width, long height, long latentFrames, DType dtype) {
+        return (latentFrames < 3 ? 3 : 9) * Math.min(KEPT_PIECE, features(c, width, height, latentFrames, dtype));
     }
 
     /// Bytes that Wan's decoder carries from chunk to chunk.

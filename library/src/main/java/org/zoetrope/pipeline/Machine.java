@@ -11,16 +11,39 @@ import org.zoetrope.tensor.Torch;
 ///
 /// @param memoryBytes   main memory, or the part of it that this process may use
 /// @param bfloat16Units whether the processor multiplies bfloat16 matrices in hardware
-record Machine(long memoryBytes, boolean bfloat16Units) {
+public record Machine(long memoryBytes, boolean bfloat16Units) {
     private static final Path MEMORY = Path.of("/proc/meminfo");
     private static final Path LIMIT = Path.of("/sys/fs/cgroup/memory.max");
+    private static final Path USED = Path.of("/sys/fs/cgroup/memory.current");
     private static final Path PROCESSOR = Path.of("/proc/cpuinfo");
 
-    static Machine here() {
-        var total = number(text(MEMORY).lines().filter(l -> l.startsWith("MemTotal:")).findFirst().orElse("")) * 1024;
+    /// This computer.
+    public static Machine here() {
+        var total = memory("MemTotal:");
         var limit = number(text(LIMIT)); // "max" where there is none
         var memory = total == 0 ? Runtime.getRuntime().maxMemory() : limit == 0 ? total : Math.min(total, limit);
         return new Machine(memory, hasBfloat16Units(text(PROCESSOR)));
+    }
+
+    /// Bytes of memory that a run may take: what the system and the limits of this process leave, and what the process
+    /// holds already; the largest number where the system does not say.
+    public static long availableBytes() {
+        var available = memory("MemAvailable:");
+        if (available == 0) {
+            return Long.MAX_VALUE; // another operating system
+        }
+        var limit = number(text(LIMIT));
+        var left = limit == 0 ? available : Math.min(available, Math.max(0, limit - number(text(USED))));
+        return left + heldBytes();
+    }
+
+    /// Bytes of memory that this process holds.
+    public static long heldBytes() {
+        return Torch.residentBytes() + Torch.residentFileBytes();
+    }
+
+    private static long memory(String field) {
+        return number(text(MEMORY).lines().filter(l -> l.startsWith(field)).findFirst().orElse("")) * 1024;
     }
 
     /// What measured speeds depend on, in words: the processor with what it can do, the kernels, how many threads share

@@ -3,11 +3,14 @@ package org.zoetrope.pipeline;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
@@ -22,30 +25,43 @@ final class Part<M> implements AutoCloseable {
     /// What is known of a component before its weights are in memory.
     ///
     /// @param stored numbers of parameters by the type they are stored in
+    /// @param spared numbers of parameters that usual runs do not look at, or at few of them
     /// @param int8   numbers of parameters that are kept in eight bits, with a scale for each of `rows`; none where that is
     ///               not asked for
     record Survey<M>(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build,
-            Map<DType, Long> stored, long int8, long rows) {
+            Map<DType, Long> stored, long spared, long int8, long rows) {
+        // Tables of words, and what only encodes videos.
+        private static final Pattern SPARED = Pattern.compile(
+                "(shared|encoder\\.embed_tokens)\\.weight|encoder\\.(conv_|down_|mid_|norm_).*|quant_conv\\..*");
+
         /// Compares names and shapes of a checkpoint with its model, without bringing it into memory.
         ///
         /// @throws org.zoetrope.weights.WeightsException if they do not fit together
         static <M> Survey<M> of(ModelFolder.Component component, Optional<String> variant, Function<Weights, M> build) {
-            return new Survey<>(component, variant, build, counted(component, options(variant), build), 0, 0);
+            return Scope.run(() -> {
+                var tree = tree(component, options(variant), build);
+                var spared = tree.entrySet().stream().filter(entry -> SPARED.matcher(entry.getKey()).matches())
+                        .mapToLong(entry -> entry.getValue().count()).sum();
+                return new Survey<>(component, variant, build, counted(tree), spared, 0, 0);
+            });
         }
 
-        private static <M> Map<DType, Long> counted(ModelFolder.Component component, LoadOptions options,
+        private static <M> Map<String, Tensor> tree(ModelFolder.Component component, LoadOptions options,
                 Function<Weights, M> build) {
+            return Weights.loadTree(component.folder(), options.device(Device.META), build).tree();
+        }
+
+        private static Map<DType, Long> counted(Map<String, Tensor> tree) {
             var counts = new EnumMap<DType, Long>(DType.class);
-            Scope.run(() -> Weights.loadTree(component.folder(), options.device(Device.META), build).tree().values()
-                    .forEach(tensor -> counts.merge(tensor.dtype(), tensor.count(), Long::sum)));
+            tree.values().forEach(tensor -> counts.merge(tensor.dtype(), tensor.count(), Long::sum));
             return counts;
         }
 
         /// The same with its matrices in eight bits.
         Survey<M> inInt8() {
-            var counts = counted(component, options(variant).int8(true), build);
+            var counts = Scope.run(() -> counted(tree(component, options(variant).int8(true), build)));
             var all = counts.values().stream().mapToLong(Long::longValue).sum();
-            return new Survey<>(component, variant, build, stored, counts.getOrDefault(DType.INT8, 0L), all - parameters());
+            return new Survey<>(component, variant, build, stored, spared, counts.getOrDefault(DType.INT8, 0L), all - parameters());
         }
 
         private static LoadOptions options(Optional<String> variant) {
@@ -76,8 +92,15 @@ final class Part<M> implements AutoCloseable {
     }
 
     Estimate.Part estimate() {
+        return estimate(false);
+    }
+
+    /// @param whole whether the run also reads what usual runs do not
+    Estimate.Part estimate(boolean whole) {
+        var bytes = survey.bytes(dtype());
+        var isMapped = options.device().kind() == Device.Kind.CPU && survey.stored.keySet().equals(Set.of(dtype()));
         return new Estimate.Part(survey.component.name(), survey.component.className(), survey.parameters(),
-                survey.stored, survey.bytes(dtype()));
+                survey.stored, bytes, isMapped && !whole ? bytes - survey.spared * dtype().bytes() : bytes);
     }
 
     boolean isLoaded() {

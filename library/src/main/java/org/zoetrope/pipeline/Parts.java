@@ -21,8 +21,21 @@ sealed interface Parts permits CogVideoXParts, WanParts {
     record Common(ModelFolder folder, Optional<T5Encoder.Config> text, Optional<Tokenizer> tokenizer, Sampler sampler,
             String samplerName) {}
 
-    /// Pixels of the tiles that large pictures are cut into.
-    record Tile(int width, int height) {}
+    /// Pixels of the tiles that large pictures are cut into, and from one to the next.
+    record Tile(int width, int height, int strideX, int strideY) {
+        /// How often a pixel of such a picture is decoded on average, because tiles overlap.
+        double overlap(int pictureWidth, int pictureHeight) {
+            return covered(pictureWidth, width, strideX) * covered(pictureHeight, height, strideY) / pictureWidth / pictureHeight;
+        }
+
+        private static double covered(int length, int tile, int stride) {
+            var total = 0L;
+            for (var start = 0; start < length; start += stride) {
+                total += Math.min(tile, length - start);
+            }
+            return total;
+        }
+    }
 
     /// @throws org.zoetrope.weights.ConfigException with the problems of all components
     static Parts read(ModelFolder folder) {
@@ -119,6 +132,9 @@ sealed interface Parts permits CogVideoXParts, WanParts {
 
     double denoiseFlops(long words, long videoTokens);
 
+    /// Those of them that are attention.
+    double attentionFlops(long words, long videoTokens);
+
     long denoiseBytes(long words, long videoTokens, DType dtype, int batch);
 
     /// Operations of looking at one picture.
@@ -129,6 +145,9 @@ sealed interface Parts permits CogVideoXParts, WanParts {
     double decodeFlops(long width, long height, long latentFrames);
 
     long decodeBytes(long width, long height, long latentFrames, DType dtype);
+
+    /// Bytes that the allocator holds on to while such a picture is decoded.
+    long scrapBytes(long width, long height, long latentFrames, DType dtype);
 
     /// Bytes that the decoder carries from chunk to chunk.
     long tailBytes(long width, long height, DType dtype);

@@ -1,6 +1,5 @@
 package org.zoetrope.pipeline;
 
-import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.vae.CogVideoXVae;
@@ -13,8 +12,9 @@ import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
-/// Measures one kind of work for a moment: once to warm up, then the median of a few runs. What runs are our own networks
-/// with random weights, cut down to a block or two, so that a speed contains all that a run contains.
+/// Measures one kind of work for a moment: once to warm up, then the fastest of a few runs, since other programs slow down
+/// some of them, but hardly all. What runs are our own networks with random weights, cut down to a block or two, so that a
+/// speed contains all that a run contains.
 final class SpeedProbe {
     private static final int RUNS = 5;
     private static final double BUDGET = 0.15; // seconds behind the first run
@@ -58,25 +58,20 @@ final class SpeedProbe {
         if (first > PATIENCE) {
             return first; // a busy or slow machine: its other speeds are worth more than the exact one
         }
-        var taken = new double[RUNS];
-        var count = 0;
-        for (var spent = 0.0; count < RUNS && (count == 0 || spent < BUDGET); spent += taken[count - 1]) {
-            taken[count] = once(run);
-            count++;
+        var fastest = Double.POSITIVE_INFINITY;
+        var spent = 0.0;
+        for (var count = 0; count < RUNS && spent < BUDGET; count++) {
+            var taken = once(run);
+            fastest = Math.min(fastest, taken);
+            spent += taken;
         }
-        return median(Arrays.copyOf(taken, count));
+        return fastest;
     }
 
     private static double once(Runnable run) {
         var start = System.nanoTime();
         Scope.run(run);
         return (System.nanoTime() - start) / 1e9;
-    }
-
-    static double median(double... values) {
-        var sorted = values.clone();
-        Arrays.sort(sorted);
-        return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
     }
 
     // ---------------------------------------------------------------- the kinds
@@ -103,7 +98,7 @@ final class SpeedProbe {
         return new Work(Estimate.forward(config, tokens(large)), () -> finish(model.forward(x, timestep, prompt)));
     }
 
-    private static final int ATTENDING = 1024;
+    static final int ATTENDING = 1024; // tokens
     private static final int HEADS = 8;
 
     private static Work attention(DType dtype, Device device) {

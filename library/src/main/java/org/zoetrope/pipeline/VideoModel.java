@@ -571,33 +571,84 @@ public final class VideoModel implements AutoCloseable {
         var order = Order.of(request, given, parts, name, dtype(), options.matrices());
         var r = order.recipe();
         long words = given.prompt().map(p -> p.size(1)).orElse((long) parts.textTokens());
-        var tokens = parts.videoTokens(r.width(), r.height(), r.frames());
-        var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
-        var batch = branches == 2 && inOneBatch(r, words) ? 2 : 1;
-        var tile = isTiled(r) ? parts.tile() : new Parts.Tile(r.width(), r.height());
-        var latentFrames = parts.latentFrames(r.frames());
         var textPart = text.filter(_ -> given.prompt().isEmpty()).map(Part::estimate);
-        var textConfig = parts.common().text();
-
-        var reading = textPart
-                .map(_ -> Estimate.activations(textConfig.orElseThrow(), words, text.orElseThrow().dtype()))
-                .orElse(0L);
-        var denoising = parts.denoiseBytes(words, tokens, network.dtype(), batch) + order.reuse().map(reuse -> branches
-                * Estimate.kept(reuse, parts.geometry(), parts.sequence(words, tokens), network.dtype())).orElse(0L);
-        var decoding = parts.decodeBytes(Math.min(tile.width(), r.width()), Math.min(tile.height(), r.height()),
-                latentFrames, codec.dtype()) + parts.tailBytes(r.width(), r.height(), codec.dtype());
         var eyePart = eye.map(Part::estimate);
-        var list = Stream.of(textPart, eyePart, Optional.of(network.estimate()), Optional.of(codec.estimate()))
+        var networkPart = network.estimate();
+        var codecPart = codec.estimate(order.image().isPresent() || order.video().isPresent());
+        var list = Stream.of(textPart, eyePart, Optional.of(networkPart), Optional.of(codecPart))
                 .flatMap(Optional::stream).toList();
-        var activations = Math.max(reading, Math.max(denoising, decoding));
-        var peak = staysInMemory ? list.stream().mapToLong(Estimate.Part::bytes).sum() + activations
-                : Math.max(Math.max(textPart.map(p -> p.bytes() + reading).orElse(0L),
-                        eyePart.map(Estimate.Part::bytes).orElse(0L)), Math.max(network.estimate().bytes() + denoising, codec.estimate().bytes() + decoding));
-        return new Estimate(list, parts.sequence(words, tokens), activations, peak,
-                textPart.map(_ -> branches * Estimate.encode(textConfig.orElseThrow(), words)).orElse(0.0)
-                        + parts.lookFlops(),
-                (double) (branches + (order.skip().isPresent() ? 1 : 0)) * order.plan().steps().size() * parts.denoiseFlops(words, tokens),
-                parts.decodeFlops(r.width(), r.height(), latentFrames));
+
+        var reading = textPart.map(_ -> Estimate.activations(parts.common().text().orElseThrow(), words,
+                text.orElseThrow().dtype())).orElse(0L);
+        var denoising = denoiseBytes(order, words);
+        var decoding = decodeBytes(r);
+        long kept = 0, peak = 0; // a component that stays is there from its first use on
+        for (var stage : List.of(new Moment(textPart, reading), new Moment(eyePart, 0), new Moment(Optional.of(networkPart), denoising),
+                new Moment(Optional.of(codecPart), decoding))) {
+            var weights = stage.part.map(Estimate.Part::resident).orElse(0L);
+            peak = Math.max(peak, kept + weights + stage.activations);
+            kept += staysInMemory ? weights : 0;
+        }
+        return new Estimate(list, parts.sequence(words, videoTokens(r)), Math.max(reading, Math.max(denoising, decoding)),
+                peak + Estimate.FIRST_RUN, options.device(), encodeWork(order, words, textPart.isPresent()), denoiseWork(order, words),
+                decodeWork(r));
+    }
+
+    /// A part of a run, with the component that it needs and the bytes of its temporaries.
+    private record Moment(Optional<Estimate.Part> part, long activations) {}
+
+    private long videoTokens(Recipe r) {
+        return parts.videoTokens(r.width(), r.height(), r.frames());
+    }
+
+    private long denoiseBytes(Order order, long words) {
+        var r = order.recipe();
+        var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
+        return parts.denoiseBytes(words, videoTokens(r), network.dtype(), branches == 2 && inOneBatch(r, words) ? 2 : 1)
+                + order.reuse().map(reuse -> branches * Estimate.kept(reuse, parts.geometry(),
+                        parts.sequence(words, videoTokens(r)), network.dtype())).orElse(0L);
+    }
+
+    private long decodeBytes(Recipe r) {
+        var tile = tile(r);
+        int width = Math.min(tile.width(), r.width()), height = Math.min(tile.height(), r.height()), latents = parts.latentFrames(r.frames());
+        return parts.decodeBytes(width, height, latents, codec.dtype()) + parts.scrapBytes(width, height, latents, codec.dtype())
+                + parts.tailBytes(r.width(), r.height(), codec.dtype())
+                + 3L * r.width() * r.height() * r.frames(); // the frames themselves, a byte for each colour
+    }
+
+    private Parts.Tile tile(Recipe r) {
+        return isTiled(r) ? parts.tile() : new Parts.Tile(r.width(), r.height(), r.width(), r.height());
+    }
+
+    private Estimate.Stage encodeWork(Order order, long words, boolean readsWords) {
+        var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
+        var work = new ArrayList<Estimate.Work>();
+        parts.common().text().filter(_ -> readsWords).ifPresent(c -> work.add(new Estimate.Work(Speeds.Kind.LAYERS,
+                text.orElseThrow().dtype(), branches * Estimate.encode(c, words), (double) words * c.dModel() * c.dModel())));
+        eye.ifPresent(part -> work.add(new Estimate.Work(Speeds.Kind.LAYERS, part.dtype(), parts.lookFlops(), Speeds.LARGE)));
+        return new Estimate.Stage(work);
+    }
+
+    /// All calls of the network. Attention among few tokens goes with the layers, as where their speed is measured.
+    private Estimate.Stage denoiseWork(Order order, long words) {
+        var r = order.recipe();
+        var tokens = parts.sequence(words, videoTokens(r));
+        var batch = inOneBatch(r, words) && !(order.guidance() instanceof Guidance.Off) ? 2 : 1;
+        double calls = order.plan().steps().stream().mapToLong(step -> order.guidance().needsUncond(step) ? 2 : 1).sum()
+                + (order.skip().isPresent() ? order.plan().steps().size() : 0);
+        double all = calls * parts.denoiseFlops(words, videoTokens(r)), attention = calls * parts.attentionFlops(words, videoTokens(r));
+        var width = (double) parts.geometry().width();
+        var apart = tokens < SpeedProbe.ATTENDING ? 0 : attention;
+        return new Estimate.Stage(List.of(
+                new Estimate.Work(Speeds.Kind.LAYERS, network.dtype(), all - apart, batch * tokens * width * width),
+                new Estimate.Work(Speeds.Kind.ATTENTION, network.dtype(), apart, Speeds.LARGE)));
+    }
+
+    private Estimate.Stage decodeWork(Recipe r) {
+        var whole = parts.decodeFlops(r.width(), r.height(), parts.latentFrames(r.frames()));
+        return new Estimate.Stage(List.of(new Estimate.Work(Speeds.Kind.DECODER, codec.dtype(),
+                whole * tile(r).overlap(r.width(), r.height()), whole / r.frames() / r.width() / r.height())));
     }
 
     /// Frees the weights. A run that is under way is waited for; one that comes later brings them back.

@@ -215,7 +215,8 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
 
     @Override
     public Tile tile() {
-        return new Tile(WanVae.Tiling.PUBLISHED.width(), WanVae.Tiling.PUBLISHED.height());
+        var published = WanVae.Tiling.PUBLISHED;
+        return new Tile(published.width(), published.height(), published.strideWidth(), published.strideHeight());
     }
 
     private record Autoencoder(WanVae model) implements Codec {
@@ -262,6 +263,11 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     }
 
     @Override
+    public double attentionFlops(long words, long videoTokens) {
+        return Estimate.attention(network, words, videoTokens);
+    }
+
+    @Override
     public long denoiseBytes(long words, long videoTokens, DType dtype, int batch) {
         return Estimate.activations(network, videoTokens, dtype, batch);
     }
@@ -279,6 +285,11 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     @Override
     public long decodeBytes(long width, long height, long latentFrames, DType dtype) {
         return Estimate.activations(vae, width, height, latentFrames, dtype);
+    }
+
+    @Override
+    public long scrapBytes(long width, long height, long latentFrames, DType dtype) {
+        return Estimate.scraps(vae, width, height, latentFrames, dtype);
     }
 
     @Override

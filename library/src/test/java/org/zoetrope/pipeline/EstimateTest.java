@@ -18,6 +18,8 @@ import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.pipeline.OpenOptions.Branches;
 import org.zoetrope.pipeline.OpenOptions.Residency;
 import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tools.EstimateTrials;
 import org.zoetrope.weights.ConfigFile;
 
 class EstimateTest {
@@ -58,8 +60,11 @@ class EstimateTest {
             assertThat(network.stored()).isEqualTo(Map.of(DType.FLOAT32, network.parameters()));
             assertThat(network.bytes()).isEqualTo(4 * network.parameters());
             assertThat(estimate.tokens()).isEqualTo(24 + 3 * 2 * 2);
-            assertThat(estimate.peakBytes()).isEqualTo(
-                    estimate.parts().stream().mapToLong(Estimate.Part::bytes).sum() + estimate.activations());
+            // The decoder is the widest moment, when everything that is used is in memory.
+            assertThat(estimate.peakBytes()).isEqualTo(estimate.parts().stream().mapToLong(Estimate.Part::resident).sum()
+                    + estimate.activations() + Estimate.FIRST_RUN);
+            assertThat(estimate.parts()).allMatch(part -> part.resident() <= part.bytes())
+                    .anyMatch(part -> part.resident() < part.bytes());
             assertThat(estimate.denoiseFlops()).isEqualTo(2 * model.estimate(request.guidance(1)).denoiseFlops())
                     .isEqualTo(2 * model.estimate(request.steps(5)).denoiseFlops());
             assertThat(estimate.flops())
@@ -80,6 +85,93 @@ class EstimateTest {
                     .isEqualTo(bytes.stream().map(b -> b / 2).toList());
             assertThat(sparing.estimate(request).peakBytes()).isLessThan(wide.estimate(request).peakBytes());
             assertThat(List.of(wide.estimate(request).peakBytes())).allMatch(p -> p > bytes.getFirst());
+        }
+    }
+
+    // ---------------------------------------------------------------- time
+
+    private static final Speeds EVEN = new Speeds(SpeedsTest.nowhere(), (_, _, _, _) -> 1e9);
+
+    /// At one speed for everything, time is operations over speed, and the weights' way into memory.
+    @Test
+    void timeIsOperationsOverSpeed(@TempDir Path folder) throws IOException {
+        try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
+            var estimate = model.estimate(Request.of("a paper boat"));
+            assertThat(estimate.seconds(EVEN)).isCloseTo(estimate.flops() / 1e9 + estimate.loadSeconds(),
+                    Percentage.withPercentage(1e-6));
+        }
+    }
+
+    @Test
+    void stepsAndBranchesMultiplyTheTimeOfDenoising(@TempDir Path folder) throws IOException {
+        try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")),
+                OpenOptions.defaults().branches(Branches.APART))) {
+            var request = Request.of("a paper boat").steps(10);
+            var once = denoising(model, request.guidance(1));
+            assertThat(denoising(model, request.guidance(6))).isCloseTo(2 * once, Percentage.withPercentage(1e-6));
+            assertThat(denoising(model, request.guidance(1).steps(20))).isCloseTo(2 * once,
+                    Percentage.withPercentage(1e-6));
+        }
+    }
+
+    private static double denoising(VideoModel model, Request request) {
+        return model.estimate(request).denoising().seconds(EVEN, Device.CPU);
+    }
+
+    @Test
+    void moreFramesAndLargerPicturesTakeMoreTimeAndMemory(@TempDir Path folder) throws IOException {
+        for (var tiny : List.of(TinyModels.textToVideo(folder.resolve("cog")), TinyModels.wanTextToVideo(folder.resolve("wan")))) {
+            try (var model = VideoModel.open(tiny)) {
+                var request = Request.of("a paper boat").size(32, 32);
+                var sizes = List.of(request.frames(5), request.frames(9), request.frames(17), request.size(64, 64).frames(17),
+                        request.size(128, 96).frames(17)).stream().map(model::estimate).toList();
+                assertThat(sizes.stream().map(e -> e.seconds(EVEN))).isSorted().doesNotHaveDuplicates();
+                assertThat(sizes.stream().map(Estimate::peakBytes)).isSorted();
+            }
+        }
+    }
+
+    /// A large network reaches more of the machine than a small one.
+    @Test
+    void theSpeedThatCountsIsThatOfTheSize(@TempDir Path folder) throws IOException {
+        try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
+            var stage = model.estimate(Request.of("a paper boat")).denoising();
+            var uneven = new Speeds(SpeedsTest.nowhere(), (_, _, _, large) -> large ? 8e9 : 1e9);
+            assertThat(stage.seconds(uneven, Device.CPU)).isCloseTo(stage.flops() / 1e9, Percentage.withPercentage(1e-6));
+        }
+    }
+
+    /// Tiles overlap, and what lies under two is decoded twice.
+    @Test
+    void tilesCostTheirOverlap() {
+        var tile = new Parts.Tile(256, 256, 192, 192);
+        assertThat(tile.overlap(192, 192)).isEqualTo(1);
+        assertThat(tile.overlap(384, 192)).isCloseTo((256 + 192) / 384.0, within(1e-9));
+        assertThat(tile.overlap(384, 384)).isCloseTo(Math.pow((256 + 192) / 384.0, 2), within(1e-9));
+    }
+
+    // ---------------------------------------------------------------- memory
+
+    private static final double TOLERANCE = 20; // percent
+
+    /// A whole run in a process of its own, with a network of 40 million parameters.
+    @Test
+    void memoryIsEstimatedWithinAFifth(@TempDir Path folder) throws IOException, InterruptedException {
+        EstimateTrials.cogVideoX(folder.resolve("medium"), "[32, 64, 64, 128]");
+        var outcome = EstimateTrials.run(new EstimateTrials.Trial(folder.resolve("medium"), 192, 128, 9, 1, 6, DType.FLOAT32));
+        assertThat((double) outcome.estimatedBytes()).isCloseTo(outcome.bytes(), Percentage.withPercentage(TOLERANCE));
+    }
+
+    /// What is offered instead of a request that does not fit does fit, and is what the model takes.
+    @Test
+    void whatIsOfferedFits(@TempDir Path folder) throws IOException {
+        try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
+            var large = Request.of("a paper boat").size(640, 480).frames(49);
+            var allowed = model.estimate(large).peakBytes() / 2;
+            var offered = Smaller.fitting(model, large, allowed);
+            assertThat(offered).isNotEmpty().hasSizeLessThanOrEqualTo(3).allSatisfy(o -> assertThat(
+                    model.estimate(large.size(o.width(), o.height()).frames(o.frames())).peakBytes()).isLessThanOrEqualTo(allowed));
+            assertThat(Smaller.fitting(model, large, 1)).isEmpty();
         }
     }
 }

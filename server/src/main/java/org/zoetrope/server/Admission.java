@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
@@ -31,8 +32,10 @@ import org.zoetrope.media.MediaException;
 import org.zoetrope.media.Resize;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.media.VideoWriter;
+import org.zoetrope.pipeline.Machine;
 import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.RequestException;
+import org.zoetrope.pipeline.Smaller;
 import org.zoetrope.pipeline.Tiers;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.ShapeException;
@@ -526,7 +529,7 @@ final class Admission {
             Optional<Frames> mask) {
         try {
             var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask));
-            var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
+            var allowed = settings.memoryBytes().orElseGet(Machine::availableBytes);
             var peak = edit.estimate().peakBytes() + CLIPS * bytes(clip);
             if (peak > allowed) {
                 throw ApiException.invalid("too_large", "this edit with %s takes about %s of memory, and %s are free"
@@ -553,7 +556,7 @@ final class Admission {
         } catch (RequestException e) {
             throw ApiException.invalid("invalid_value", e.problems());
         }
-        var allowed = settings.memoryBytes().orElseGet(Admission::freeBytes);
+        var allowed = settings.memoryBytes().orElseGet(Machine::availableBytes);
         if (peak > allowed) {
             throw ApiException.invalid("too_large", "%s at %s with %d frames takes about %s of memory, and %s are free; "
                     .formatted(name, size(wanted), wanted.frames(), gigabytes(peak), gigabytes(allowed))
@@ -564,37 +567,9 @@ final class Admission {
     /// Sizes that fit, the largest first.
     private static String fitting(VideoModel model, Wanted wanted, Optional<Frames> image, Optional<Frames> clip,
             long allowed) {
-        var step = model.geometry().sizeStep();
-        var fitting = new ArrayList<String>();
-        for (var share : new double[] {0.75, 0.5, 0.375, 0.25, 0.125}) {
-            var smaller = wanted.size((int) Math.max(1, wanted.width() * share / step) * step,
-                    (int) Math.max(1, wanted.height() * share / step) * step);
-            for (var frames : new int[] {wanted.frames(), (wanted.frames() - 1) / 2 / model.geometry().strideT()
-                    * model.geometry().strideT() + 1}) {
-                var candidate = smaller.frames(frames);
-                try {
-                    if (model.estimate(candidate.request(image, clip)).peakBytes() <= allowed) {
-                        fitting.add("%s with %d frames".formatted(size(candidate), frames));
-                        break;
-                    }
-                } catch (RequestException _) {
-                    // Not a size of this model.
-                }
-            }
-        }
+        var fitting = Smaller.fitting(model, wanted.request(image, clip), allowed);
         return fitting.isEmpty() ? "nothing smaller fits either: the weights alone are too large"
-                : "what fits: " + String.join(", ", fitting.subList(0, Math.min(3, fitting.size())));
-    }
-
-    /// What the machine has free, and what this process holds, which a job may use.
-    private static long freeBytes() {
-        try (var lines = Files.lines(Path.of("/proc/meminfo"))) {
-            return lines.filter(line -> line.startsWith("MemAvailable:"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst()
-                    .orElse(Long.MAX_VALUE / 2) + Metrics.residentBytes();
-        } catch (IOException _) {
-            return Long.MAX_VALUE; // another operating system
-        }
+                : "what fits: " + fitting.stream().map(Smaller::toString).collect(Collectors.joining(", "));
     }
 
     private static String gigabytes(long bytes) {

@@ -1,0 +1,171 @@
+package org.zoetrope.tools;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.zoetrope.models.denoiser.CogVideoXTransformer;
+import org.zoetrope.models.denoiser.WanTransformer;
+import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
+import org.zoetrope.pipeline.GenerationException;
+import org.zoetrope.pipeline.Machine;
+import org.zoetrope.pipeline.OpenOptions;
+import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.pipeline.Request;
+import org.zoetrope.pipeline.Speeds;
+import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
+import org.zoetrope.tools.RandomFolder.Piece;
+import org.zoetrope.weights.ConfigFile;
+
+/// Compares what is estimated before a run with what the run takes: the bundled model and two published families of
+/// medium size with random weights, each run in a process of its own. Prints a table for docs/performance.md.
+///
+/// ```
+/// java ... org.zoetrope.tools.EstimateTrials FOLDER models/mini
+/// ```
+public final class EstimateTrials {
+    private static final String MEDIUM_TEXT = """
+            "vocab_size": 32128, "d_model": 512, "d_kv": 64, "d_ff": 1024, "num_layers": 6, "num_heads": 8,
+            "feed_forward_proj": "gated-gelu\"""";
+
+    private EstimateTrials() {}
+
+    /// What is run.
+    public record Trial(Path folder, int width, int height, int frames, int steps, double guidance, DType dtype) {
+        private Request request() {
+            return Request.of("a paper boat").size(width, height).frames(frames).steps(steps).guidance(guidance).seed(1);
+        }
+
+        private List<String> arguments() {
+            return List.of("--one", folder.toString(), Integer.toString(width), Integer.toString(height),
+                    Integer.toString(frames), Integer.toString(steps), Double.toString(guidance), dtype.name());
+        }
+
+        private static Trial of(List<String> a) {
+            return new Trial(Path.of(a.get(0)), Integer.parseInt(a.get(1)), Integer.parseInt(a.get(2)),
+                    Integer.parseInt(a.get(3)), Integer.parseInt(a.get(4)), Double.parseDouble(a.get(5)),
+                    DType.valueOf(a.get(6)));
+        }
+    }
+
+    /// What came out: bytes above what the process held before, and seconds from the first weights to the last frame.
+    public record Outcome(long estimatedBytes, long bytes, double estimatedSeconds, double seconds) {}
+
+    /// @param args where random models are written if they are not there yet, and the folder of the bundled model; or
+    ///             the trial that this process is to run
+    public static void main(String[] args) throws IOException, InterruptedException {
+        if (args[0].equals("--one")) {
+            System.out.println(words(here(Trial.of(List.of(args).subList(1, args.length)))));
+            return;
+        }
+        Path folder = Path.of(args[0]), mini = Path.of(args[1]), cog = folder.resolve("CogVideoX-medium"),
+                wan = folder.resolve("Wan-medium");
+        if (!Files.exists(cog)) {
+            cogVideoX(cog, "[64, 128, 128, 256]");
+        }
+        if (!Files.exists(wan)) {
+            wan(wan);
+        }
+        System.out.println("| | memory estimated | measured | | time estimated | measured | |");
+        System.out.println("|---|---:|---:|---:|---:|---:|---:|");
+        for (var trial : List.of(new Trial(mini, 64, 64, 17, 25, 2.5, DType.FLOAT32),
+                new Trial(mini, 64, 64, 17, 25, 1, DType.FLOAT32), new Trial(mini, 64, 64, 5, 25, 6, DType.FLOAT32),
+                new Trial(mini, 96, 96, 33, 10, 6, DType.FLOAT32), new Trial(mini, 128, 128, 17, 10, 6, DType.FLOAT32),
+                new Trial(mini, 64, 64, 17, 25, 6, DType.BFLOAT16),
+                new Trial(cog, 192, 128, 1, 4, 6, DType.FLOAT32), new Trial(cog, 192, 128, 9, 4, 1, DType.FLOAT32),
+                new Trial(cog, 192, 128, 17, 4, 6, DType.BFLOAT16), new Trial(cog, 384, 256, 17, 4, 6, DType.BFLOAT16),
+                new Trial(wan, 192, 128, 9, 4, 1, DType.FLOAT32), new Trial(wan, 320, 256, 9, 4, 6, DType.BFLOAT16))) {
+            var o = run(trial);
+            System.out.printf(Locale.ROOT, "| %s, %d x %d, %d frames, %d steps, guidance %s, %s | %.0f MB | %.0f MB | %s | %.1f s | %.1f s | %s |%n",
+                    trial.folder.getFileName(), trial.width, trial.height, trial.frames, trial.steps, trial.guidance,
+                    trial.dtype.name().toLowerCase(Locale.ROOT), o.estimatedBytes / 1e6, o.bytes / 1e6,
+                    off(o.estimatedBytes, o.bytes), o.estimatedSeconds, o.seconds, off(o.estimatedSeconds, o.seconds));
+        }
+    }
+
+    private static String off(double estimated, double measured) {
+        return "%+.0f %%".formatted(100 * (estimated / measured - 1));
+    }
+
+    /// Runs a trial in a Java process like this one.
+    public static Outcome run(Trial trial) throws IOException, InterruptedException {
+        var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.startsWith("-D") || flag.startsWith("--") || flag.startsWith("-XX")).forEach(command::add);
+        command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
+                EstimateTrials.class.getName()));
+        command.addAll(trial.arguments());
+        var process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        if (process.waitFor() != 0) {
+            throw new IOException("the trial %s failed: %s".formatted(trial, said));
+        }
+        var numbers = Stream.of(said.lines().toList().getLast().split(" ")).toList();
+        return new Outcome(Long.parseLong(numbers.get(0)), Long.parseLong(numbers.get(1)),
+                Double.parseDouble(numbers.get(2)), Double.parseDouble(numbers.get(3)));
+    }
+
+    private static String words(Outcome o) {
+        return "%d %d %s %s".formatted(o.estimatedBytes, o.bytes, o.estimatedSeconds, o.seconds);
+    }
+
+    private static Outcome here(Trial trial) {
+        Scope.run(() -> Tensor.ones(64, 64).matmul(Tensor.ones(64, 64)).sum().item()); // the library is there
+        try (var model = VideoModel.open(trial.folder, OpenOptions.defaults().dtype(trial.dtype))) {
+            var estimate = model.estimate(trial.request());
+            var seconds = estimate.seconds(Speeds.here());
+            var before = Machine.heldBytes();
+            Torch.forgetPeak();
+            var start = System.nanoTime();
+            try {
+                model.generate(trial.request(), ProgressListener.none());
+            } catch (GenerationException oneColour) {
+                // Random weights may show nothing; all of the work is done by then.
+            }
+            return new Outcome(estimate.peakBytes(), Torch.peakResidentBytes() - before, seconds,
+                    (System.nanoTime() - start) / 1e9);
+        }
+    }
+
+    // ---------------------------------------------------------------- models
+
+    /// A twentieth of CogVideoX-2B in width and depth.
+    ///
+    /// @param channels of the autoencoder's levels
+    public static void cogVideoX(Path folder, String channels) throws IOException {
+        var network = ConfigFile.parse("medium", """
+                {"num_attention_heads": 8, "attention_head_dim": 64, "num_layers": 8, "time_embed_dim": 256,
+                 "text_embed_dim": 512, "sample_width": 24, "sample_height": 16, "sample_frames": 17}""",
+                CogVideoXTransformer.Config.class);
+        var vae = ConfigFile.parse("medium", """
+                {"block_out_channels": %s, "layers_per_block": 2, "norm_num_groups": 16}""".formatted(channels),
+                CogVideoXVae.Config.class);
+        RandomFolder.write(folder, new RandomFolder.Contents("CogVideoXPipeline", List.of(
+                Piece.text(text("t5")), Piece.network(network), Piece.codec(vae)), "cogvideox-2b-ddim", DType.FLOAT32, 1 << 30));
+    }
+
+    /// The same of Wan2.1.
+    public static void wan(Path folder) throws IOException {
+        var network = ConfigFile.parse("medium", """
+                {"num_attention_heads": 4, "attention_head_dim": 128, "text_dim": 512, "ffn_dim": 2048, "num_layers": 8}""",
+                WanTransformer.Config.class);
+        var vae = ConfigFile.parse("medium", "{\"base_dim\": 48}", WanVae.Config.class);
+        RandomFolder.write(folder, new RandomFolder.Contents("WanPipeline", List.of(
+                Piece.text(text("umt5")), Piece.network(network), Piece.codec(vae)), "wan-t2v-unipc", DType.FLOAT32, 1 << 30));
+    }
+
+    private static T5Encoder.Config text(String type) {
+        return ConfigFile.parse("medium", "{\"model_type\": \"%s\", %s}".formatted(type, MEDIUM_TEXT), T5Encoder.Config.class);
+    }
+}
