@@ -262,9 +262,9 @@ final class Admission {
         var guidance = form.real("guidance_scale").orElse(EditMethod.guidance());
         var speed = speed(form);
         if (speed.reuse().isPresent() && !method.followsOnePath()) {
-            throw ApiException.invalid("invalid_value", "speed", ("%s looks at other noise in every step, so that nothing can be "
-                    + "taken over from earlier ones; cached and broadcast go with %s, lossless and int8 with every method")
-                    .formatted(word, EditMethod.onOnePath()));
+            throw ApiException.invalid("invalid_value", "speed", ("%s looks at other noise in every step, so that "
+                    + "nothing can be taken over from earlier ones; cached and broadcast go with %s, lossless and int8 "
+                    + "with every method").formatted(word, EditMethod.onOnePath()));
         }
         var model = open(start.model(), speed.matrices());
         var clip = start.clip();

@@ -22,6 +22,8 @@ record JobFolder(Path path) {
     enum Variant {
         VIDEO("video.mp4", "video/mp4"), THUMBNAIL("thumbnail.webp", "image/webp"),
         SPRITESHEET("spritesheet.jpg", "image/jpeg"),
+        /// Ours: the first frame, which a player shows before it plays.
+        POSTER("poster.webp", "image/webp"),
         /// Ours: the video that this one was made from.
         SOURCE("source.mp4", "video/mp4");
 

@@ -97,7 +97,7 @@ final class VideosApi {
         var variant = Arrays.stream(JobFolder.Variant.values())
                 .filter(v -> v.name().toLowerCase(Locale.ROOT).equals(word)).findFirst()
                 .orElseThrow(() -> ApiException.invalid("invalid_value", "variant",
-                        "there are the variants video, thumbnail, spritesheet and source, found \"%s\"".formatted(
+                        "there are the variants video, thumbnail, spritesheet, poster and source, found \"%s\"".formatted(
                                 shown(word))));
         if (job.status() != Job.Status.COMPLETED) {
             // Not 409: clients repeat that at once.
@@ -110,6 +110,8 @@ final class VideosApi {
         var file = JobFolder.of(settings.data(), job.id()).existing(variant)
                 .orElseThrow(() -> ApiException.notFound(variant == JobFolder.Variant.SOURCE
                         ? "%s was not made from a video".formatted(job.id())
+                        : variant == JobFolder.Variant.POSTER
+                                ? "%s was made before there were posters".formatted(job.id())
                         : "the files of %s are not in this server's folder any more".formatted(job.id())));
         ctx.res().setHeader("Content-Disposition", "inline; filename=\"%s\"".formatted(
                 job.id() + variant.file.substring(variant.file.indexOf('.'))));

@@ -324,6 +324,7 @@ final class Worker {
         var recipe = VideoWriter.Options.defaults().withComment(finished.recipe());
         VideoWriter.write(frames, folder.file(JobFolder.Variant.VIDEO), recipe);
         VideoWriter.write(Pictures.thumbnail(frames), folder.file(JobFolder.Variant.THUMBNAIL));
+        VideoWriter.write(frames.slice(0, 1), folder.file(JobFolder.Variant.POSTER));
         folder.write(JobFolder.Variant.SPRITESHEET.file, Pictures.sheetJpeg(frames));
     }
 

@@ -10,6 +10,7 @@ import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -136,6 +137,28 @@ final class Browser implements AutoCloseable {
         for (var type : List.of("rawKeyDown", "keyUp")) {
             command("Input.dispatchKeyEvent", Map.of("type", type, "key", key, "modifiers", control ? 2 : 0));
         }
+    }
+
+    /// What of the page can be focused and has no name in the tree that screen readers are given.
+    List<String> unnamed() {
+        command("Accessibility.enable", Map.of());
+        var unnamed = new ArrayList<String>();
+        var seen = 0;
+        for (var node : command("Accessibility.getFullAXTree", Map.of()).path("nodes")) {
+            var focusable = node.path("properties").valueStream().anyMatch(property -> property.path("name").asText()
+                    .equals("focusable") && property.path("value").path("value").asBoolean());
+            var role = node.path("role").path("value").asText();
+            if (focusable && !node.path("ignored").asBoolean() && !role.equals("RootWebArea")) {
+                seen++;
+                if (node.path("name").path("value").asText().isBlank()) {
+                    unnamed.add(role);
+                }
+            }
+        }
+        if (seen < 5) {
+            throw new AssertionError("only %d things can be focused".formatted(seen));
+        }
+        return unnamed;
     }
 
     void screenshot(Path file) throws IOException {

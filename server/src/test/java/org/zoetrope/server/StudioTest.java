@@ -21,6 +21,24 @@ import org.junit.jupiter.api.io.TempDir;
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class StudioTest {
     private static final String NOTHING_RUNS = "!document.querySelector('#queue').children.length";
+    /// By how much a channel of the poster differs from the first frame of the video, in the mean.
+    private static final String FIRST_FRAME_DIFFERS = """
+            (async () => {
+                const player = document.querySelector('#player');
+                const poster = Object.assign(new Image(), {src: player.poster});
+                const video = Object.assign(document.createElement('video'), {src: player.src, muted: true,
+                    preload: 'auto'});
+                await Promise.all([poster.decode(), new Promise(seen => { video.onloadeddata = seen; })]);
+                const pixels = picture => {
+                    const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 64});
+                    const pen = canvas.getContext('2d');
+                    pen.drawImage(picture, 0, 0);
+                    return pen.getImageData(0, 0, 64, 64).data;
+                };
+                const [a, b] = [pixels(poster), pixels(video)];
+                return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
+            })()
+            """;
 
     @TempDir static Path folder;
 
@@ -76,6 +94,7 @@ class StudioTest {
         browser.await("document.querySelector('#gallery button') !== null && " + NOTHING_RUNS);
         browser.click("#gallery button");
         browser.await("document.querySelector('#viewer').open");
+        assertThat(browser.evaluate(FIRST_FRAME_DIFFERS).asDouble()).as("the poster is the first frame").isLessThan(12);
         browser.evaluate("document.querySelector('#player').play()");
         browser.await("document.querySelector('#player').currentTime > 0.2");
         assertThat(browser.evaluate("document.querySelector('#player').videoWidth").asInt()).isEqualTo(64);
@@ -184,9 +203,48 @@ class StudioTest {
         browser.click("#close");
     }
 
-    /// Every control has a name that a screen reader can say.
+    /// The button and what it has to say stay in sight, however long the form is.
     @Test
     @Order(8)
+    void whatIsWrongIsSeenWhereOneLooks() throws IOException {
+        browser.evaluate("document.querySelector('#no-base').click()");
+        browser.type("#prompt", "a red circle");
+        browser.type("#frames", "8");
+        browser.evaluate("document.querySelector('#prompt').focus(); scrollTo(0, 0)");
+        browser.press("Enter", true);
+        browser.await("!document.querySelector('#form-error').hidden");
+        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).contains("8 frames");
+        assertThat(browser.evaluate("""
+                ['#form-error', '#go'].every(one => {
+                    const box = document.querySelector(one).getBoundingClientRect();
+                    return box.top >= 0 && box.bottom <= innerHeight;
+                })
+                """).asBoolean()).isTrue();
+        browser.evaluate("location.hash = 'video_00000000000000000000000000000000'");
+        browser.await("/there is no video/.test(document.querySelector('#announcer').textContent)");
+        picture("wrong");
+    }
+
+    /// What a screen reader says of everything that can be used is more than its kind.
+    @Test
+    @Order(10)
+    void everythingThatIsUsedHasARoleAndAName() {
+        assertThat(browser.unnamed()).isEmpty();
+        browser.type("#search", "blue");
+        browser.await("document.querySelector('#gallery').children.length === 1");
+        browser.click("#gallery li:first-child button");
+        browser.await("document.querySelector('#viewer').open");
+        assertThat(browser.unnamed()).isEmpty();
+        assertThat(browser.evaluate("document.querySelector('#viewer').contains(document.querySelector('#announcer'))")
+                .asBoolean()).as("is said within the dialog").isTrue();
+        browser.click("#edit");
+        browser.await("!document.querySelector('#mask-field').hidden");
+        assertThat(browser.unnamed()).isEmpty();
+    }
+
+    /// Every control has a name that a screen reader can say.
+    @Test
+    @Order(9)
     void everyControlHasAName() {
         assertThat(browser.evaluate("""
                 [...document.querySelectorAll('input, textarea, select, button, a[href]')].filter(e =>

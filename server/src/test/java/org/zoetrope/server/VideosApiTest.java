@@ -37,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -181,7 +182,12 @@ class VideosApiTest {
         var sheet = Files.write(folder.resolve("sheet.jpg"), content(finished.id(), "spritesheet"));
         assertThat(VideoReader.read(thumbnail).count()).isEqualTo(1);
         assertThat(VideoReader.read(sheet).width()).isEqualTo(5 * number(finished, "width"));
-        refused("variant", () -> content(finished.id(), "poster"));
+        refused("variant", () -> content(finished.id(), "trailer"));
+        var poster = VideoReader.read(Files.write(folder.resolve("poster.webp"), content(finished.id(), "poster")));
+        var first = VideoReader.read(Files.write(folder.resolve("first.mp4"), content(finished.id()))).images().getFirst();
+        var difference = IntStream.range(0, first.length).map(i -> Math.abs((poster.images().getFirst()[i] & 255)
+                - (first[i] & 255))).average().orElseThrow();
+        assertThat(difference).as("the poster is the first frame").isLessThan(8);
     }
 
     @Test

@@ -11,7 +11,8 @@ let oldest = '';
 let base = null; // the video that the next one starts from; with a `file`, if it is the visitor's own
 let way = 'remix'; // or 'edit'
 let marked = false; // whether something is painted in the mask
-const EDIT_FIELDS = ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'source_prompt', 'method'];
+const EDIT_FIELDS = ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'source_prompt', 'method',
+    'speed'];
 let shown = null; // the video in the viewer
 
 // ---------------------------------------------------------------- talking to the server
@@ -28,8 +29,10 @@ async function ask(path, options = {}) {
     try {
         response = await fetch(path, options);
     } catch {
+        $('health').textContent = 'The server does not answer.';
         throw new Refusal(0, {error: {message: 'the server does not answer; is it still running?'}});
     }
+    $('health').textContent = '';
     if (response.status === 401) {
         await askForKey();
         return ask(path, options);
@@ -66,8 +69,12 @@ function say(element, text) {
     element.hidden = !text;
 }
 
+let quiet = 0; // timer of what is said at the edge of the page
+
 function announce(text) {
+    clearTimeout(quiet);
     $('announcer').textContent = text;
+    quiet = setTimeout(() => { $('announcer').textContent = ''; }, 8000);
 }
 
 // ---------------------------------------------------------------- asking for a video
@@ -140,12 +147,12 @@ function startFrom(video, how = 'remix') {
     const edits = Boolean(video) && how === 'edit';
     for (const id of ['from-field', 'edit-field', 'change']) $(id).hidden = !edits;
     $('prompt-label').textContent = edits ? 'What it should show instead' : 'Prompt';
-    // An edit keeps these, and computes everything.
-    for (const id of ['width', 'height', 'frames', 'fps', 'speed']) $(id).parentElement.hidden = edits;
+    for (const id of ['width', 'height', 'frames', 'fps']) $(id).parentElement.hidden = edits; // an edit keeps these
     if (edits) {
         $('from').value = video.prompt;
-        if (!video.file) maskOver(content(video.id, 'thumbnail'), video.width, video.height);
+        if (!video.file) maskOver(content(video.id, 'poster'), video.width, video.height);
     }
+    speeds();
     $('base').hidden = !video;
     $('own').hidden = Boolean(video);
     if (!video) $('upload').value = '';
@@ -157,6 +164,13 @@ function startFrom(video, how = 'remix') {
             `${edits ? 'Edits' : 'Starts from'} “${video.file?.name ?? video.prompt}”.`;
     }
     $('go').textContent = edits ? 'Edit the video' : video ? 'Make another from this video' : 'Make the video';
+}
+
+// Of the methods of editing only one follows a path on which steps can be taken over.
+function speeds() {
+    const fresh = Boolean(base) && way === 'edit' && $('method').value !== 'sdedit';
+    for (const option of $('speed').options) option.disabled = fresh && /cached|broadcast/.test(option.value);
+    if ($('speed').selectedOptions[0]?.disabled) $('speed').value = 'lossless';
 }
 
 // ---------------------------------------------------------------- editing
@@ -227,12 +241,20 @@ function showChange() {
 
 const brush = {x: 0, y: 0, down: false};
 
+// Shows where the brush is to those who move it with the keyboard.
+function ring() {
+    const canvas = $('mask');
+    Object.assign($('ring').style, {left: 100 * brush.x / canvas.width + '%', top: 100 * brush.y / canvas.height + '%',
+        width: $('brush').value / canvas.width * Math.max(canvas.width, canvas.height) + '%'});
+}
+
 function clearMask() {
     const canvas = $('mask');
     canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
     brush.x = canvas.width / 2;
     brush.y = canvas.height / 2;
     marked = false;
+    ring();
     canvas.setAttribute('aria-label', 'Mask: nothing is marked');
 }
 
@@ -269,6 +291,7 @@ function maskKey(event) {
         else [brush.x, brush.y] = [x, y];
     } else if (event.key === ' ') paint(brush.x, brush.y);
     else return;
+    ring();
     event.preventDefault();
     event.stopPropagation();
 }
@@ -467,6 +490,8 @@ async function view(id) {
     $('stage').hidden = !done;
     compare(false);
     if (done) {
+        $('player').setAttribute('aria-label', `Video: ${video.prompt}`);
+        $('player').poster = content(id, 'poster');
         $('player').src = content(id);
         if (!still.matches) $('player').play().catch(() => {});
         $('download').href = content(id);
@@ -487,27 +512,38 @@ async function view(id) {
         Object.assign(document.createElement('dt'), {textContent: name}),
         Object.assign(document.createElement('dd'), {textContent: value})]));
     if (!$('viewer').open) $('viewer').showModal();
+    $('viewer').append($('announcer')); // what is outside of an open dialog is neither seen nor read out
 }
 
 function compare(on) {
     $('compare').hidden = !on;
     $('player').hidden = on;
     $('compare-toggle').setAttribute('aria-pressed', on);
+    $('compare-play').hidden = !on;
     if (on) {
         $('before').src = content(shown.id, 'source');
         $('after').src = content(shown.id);
         $('player').pause();
-        for (const id of ['before', 'after']) {
-            $(id).currentTime = 0;
-            $(id).play().catch(() => {});
-        }
+        for (const id of ['before', 'after']) $(id).currentTime = 0;
+        playBoth(!still.matches);
     } else {
         for (const id of ['before', 'after']) $(id).removeAttribute('src');
     }
 }
 
+function playBoth(on) {
+    for (const id of ['before', 'after']) {
+        if (on) $(id).play().catch(() => {});
+        else $(id).pause();
+    }
+    if (!on) $('after').currentTime = $('before').currentTime;
+    $('compare-play').textContent = on ? 'Pause' : 'Play';
+}
+
 function closed() {
+    document.body.append($('announcer'));
     $('player').removeAttribute('src');
+    $('player').removeAttribute('poster');
     $('player').load();
     compare(false);
     shown = null;
@@ -545,6 +581,7 @@ function later(action, milliseconds) {
 
 $('form').onsubmit = submit;
 $('model').onchange = modelChosen;
+$('method').onchange = speeds;
 $('upload').onchange = () => { if ($('upload').files.length) editOwn($('upload').files[0]); };
 $('form').ondragover = event => {
     if (![...event.dataTransfer.items].some(item => item.kind === 'file')) return;
@@ -574,6 +611,7 @@ $('edit').onclick = () => {
     $('viewer').close();
     reuse(video);
     for (const id of ['seed', 'steps', 'guidance', 'frames', 'fps']) $(id).value = '';
+    $('speed').value = 'lossless';
     startFrom(video, 'edit');
     $('guidance').placeholder = 5;
     showChange();
@@ -590,7 +628,9 @@ $('mask').onpointermove = event => { if (brush.down) paint(...place(event)); };
 $('mask').onpointerup = $('mask').onpointercancel = () => { brush.down = false; };
 $('mask').onkeydown = maskKey;
 $('mask-clear').onclick = clearMask;
+$('brush').oninput = ring;
 $('delete').onclick = () => remove().catch(e => announce(e.message));
+$('compare-play').onclick = () => playBoth($('before').paused);
 $('compare-toggle').onclick = () => compare($('compare').hidden);
 $('wipe').oninput = () => $('compare').style.setProperty('--cut', $('wipe').value + '%');
 $('share').onclick = async () => {
