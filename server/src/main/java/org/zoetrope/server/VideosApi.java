@@ -11,10 +11,13 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.zoetrope.pipeline.ProgressListener;
 
 /// The ten operations of OpenAI's videos service, and ours beside them: events, cancel, models.
 final class VideosApi {
+    private static final Logger LOG = LoggerFactory.getLogger(VideosApi.class);
     private static final int PAGE = 20, LARGEST_PAGE = 100;
     private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
@@ -289,7 +292,9 @@ final class VideosApi {
         return VideoJson.video(job, live, job.status() == Job.Status.QUEUED ? store.ahead(job) : 0);
     }
 
+    /// What is logged of the job from now on names the job; this line names the request beside it.
     private void accepted(Context ctx, Job job) {
+        LOG.info("accepted {}", job.id());
         json(ctx, video(job));
     }
 

@@ -3,6 +3,10 @@ package org.zoetrope.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
@@ -22,6 +26,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /// The server as its operator and its enemies see it. Nothing is made here: there is no worker.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -83,6 +88,30 @@ class OperationTest {
             assertThat(refused.statusCode()).isEqualTo(429);
             assertThat(refused.headers().firstValue("retry-after")).isPresent();
             assertThat(refused.body()).contains("queue_full");
+        }
+    }
+
+    /// From the id that a client was given to what became of its job.
+    @Test
+    void theLogNamesTheRequestOfEveryJob() throws IOException {
+        var logger = (Logger) LoggerFactory.getLogger(VideosApi.class);
+        var lines = new ListAppender<ILoggingEvent>();
+        lines.start();
+        logger.addAppender(lines);
+        logger.setLevel(Level.INFO);
+        logger.setAdditive(false);
+        try {
+            var answer = served.post("/v1/videos", REQUEST);
+            var id = JSON.readTree(answer.body()).path("id").asText();
+            var request = answer.headers().firstValue("x-request-id").orElseThrow();
+            assertThat(lines.list).anySatisfy(line -> {
+                assertThat(line.getFormattedMessage()).isEqualTo("accepted " + id);
+                assertThat(line.getMDCPropertyMap()).containsEntry("request_id", request);
+            });
+        } finally {
+            logger.detachAppender(lines);
+            logger.setLevel(null);
+            logger.setAdditive(true);
         }
     }
 
