@@ -19,6 +19,7 @@ final class SpeedProbe {
     private static final int RUNS = 5;
     private static final double BUDGET = 0.15; // seconds behind the first run
     private static final double PATIENCE = 0.5; // seconds of the first run
+    private static final double CALM = 0.7; // of the time
     private static final int WORDS = 32;
     private static final int HEAD = 64;
 
@@ -27,14 +28,14 @@ final class SpeedProbe {
     /// Operations a second.
     ///
     /// @param large of the size of published models, or of the bundled one
-    static double measure(Speeds.Kind kind, DType dtype, Device device, boolean large) {
+    static Speeds.Reading measure(Speeds.Kind kind, DType dtype, Device device, boolean large) {
         return Torch.withoutGradients(() -> Scope.run(() -> {
             var work = switch (kind) {
                 case LAYERS -> layers(dtype, device, large);
                 case ATTENTION -> attention(dtype, device);
                 case DECODER -> decoder(dtype, device, large);
             };
-            return work.flops / seconds(work.run);
+            return reading(work);
         }));
     }
 
@@ -53,7 +54,23 @@ final class SpeedProbe {
     /// Something to run, whose result is read so that a device that works ahead has to finish.
     private record Work(double flops, Runnable run) {}
 
-    private static double seconds(Runnable run) {
+    private static Speeds.Reading reading(Work work) {
+        var cores = Torch.processorSeconds();
+        var start = System.nanoTime();
+        var fastest = fastest(work.run);
+        return new Speeds.Reading(work.flops / fastest,
+                isCalm(Torch.processorSeconds() - cores, (System.nanoTime() - start) / 1e9, Torch.threads()));
+    }
+
+    /// Whether the threads got the processor for most of the time: other programs would have had it otherwise. With many
+    /// threads small operations leave cores idle by themselves, so that no more than two are asked for.
+    ///
+    /// @param coreSeconds processor time of all threads; not a number where the system does not say it
+    static boolean isCalm(double coreSeconds, double seconds, int threads) {
+        return Double.isNaN(coreSeconds) || coreSeconds >= CALM * Math.min(threads, 2) * seconds;
+    }
+
+    private static double fastest(Runnable run) {
         var first = once(run);
         if (first > PATIENCE) {
             return first; // a busy or slow machine: its other speeds are worth more than the exact one

@@ -33,12 +33,18 @@ public final class Speeds {
     private final SpeedFile file;
     private final Meter meter;
     private final Map<String, Double> measured = new LinkedHashMap<>();
+    private final Map<String, Double> remembered = new LinkedHashMap<>(); // those of them that are in the file
     private boolean isRead;
 
-    /// Measures one speed, in operations a second.
+    /// A speed in operations a second.
+    ///
+    /// @param calm whether the machine did little else meanwhile; only then it is worth remembering
+    record Reading(double flopsPerSecond, boolean calm) {}
+
+    /// Measures one speed.
     @FunctionalInterface
     interface Meter {
-        double measure(Kind kind, DType dtype, Device device, boolean large);
+        Reading measure(Kind kind, DType dtype, Device device, boolean large);
     }
 
     Speeds(SpeedFile file, Meter meter) {
@@ -68,22 +74,28 @@ public final class Speeds {
     }
 
     private synchronized double measured(Kind kind, DType dtype, Device device, boolean large) {
-        if (!isRead) {
-            measured.putAll(file.read());
-            isRead = true;
-        }
+        read();
         var name = name(kind, dtype, device, large);
         var known = measured.get(name);
         if (known != null) {
             return known;
         }
-        var speed = meter.measure(kind, dtype, device, large);
-        measured.put(name, speed);
+        var reading = meter.measure(kind, dtype, device, large);
+        measured.put(name, reading.flopsPerSecond);
         // What a device does is not written down: the processor that names the file says nothing about it.
-        var kept = new LinkedHashMap<>(measured);
-        kept.keySet().removeIf(key -> !key.endsWith(name(Device.CPU)));
-        file.write(kept);
-        return speed;
+        if (reading.calm && device.kind() == Device.Kind.CPU) {
+            remembered.put(name, reading.flopsPerSecond);
+            file.write(remembered);
+        }
+        return reading.flopsPerSecond;
+    }
+
+    private void read() {
+        if (!isRead) {
+            remembered.putAll(file.read());
+            measured.putAll(remembered);
+            isRead = true;
+        }
     }
 
     /// Measures the kinds of work in this type again, and remembers that.
@@ -91,10 +103,7 @@ public final class Speeds {
     /// @return by kind, for networks of published size
     public synchronized Map<Kind, Double> again(DType dtype, Device device) {
         var found = new LinkedHashMap<Kind, Double>();
-        if (!isRead) {
-            measured.putAll(file.read());
-            isRead = true;
-        }
+        read();
         for (var kind : EnumSet.allOf(Kind.class)) {
             measured.keySet().removeIf(key -> key.startsWith(name(kind) + " " + name(dtype)));
             found.put(kind, measured(kind, dtype, device, true));

@@ -90,7 +90,7 @@ class EstimateTest {
 
     // ---------------------------------------------------------------- time
 
-    private static final Speeds EVEN = new Speeds(SpeedsTest.nowhere(), (_, _, _, _) -> 1e9);
+    private static final Speeds EVEN = new Speeds(SpeedsTest.nowhere(), (_, _, _, _) -> new Speeds.Reading(1e9, true));
 
     /// At one speed for everything, time is operations over speed, and the weights' way into memory.
     @Test
@@ -136,7 +136,7 @@ class EstimateTest {
     void theSpeedThatCountsIsThatOfTheSize(@TempDir Path folder) throws IOException {
         try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
             var stage = model.estimate(Request.of("a paper boat")).denoising();
-            var uneven = new Speeds(SpeedsTest.nowhere(), (_, _, _, large) -> large ? 8e9 : 1e9);
+            var uneven = new Speeds(SpeedsTest.nowhere(), (_, _, _, large) -> new Speeds.Reading(large ? 8e9 : 1e9, true));
             assertThat(stage.seconds(uneven, Device.CPU)).isCloseTo(stage.flops() / 1e9, Percentage.withPercentage(1e-6));
         }
     }

@@ -52,12 +52,13 @@ class NumberTypeTest {
     @Test
     void attentionCountsAsMuchAsTheRest() {
         var slowAttention = new Speeds(SpeedsTest.nowhere(), (kind, dtype, _, _) ->
-                dtype == DType.FLOAT32 ? 100e9 : kind == Speeds.Kind.ATTENTION ? 30e9 : 400e9);
+                new Speeds.Reading(dtype == DType.FLOAT32 ? 100e9 : kind == Speeds.Kind.ATTENTION ? 30e9 : 400e9, true));
         assertThat(NumberType.choose(LARGE, LARGEST, Device.CPU, new Machine(64L << 30, false), () -> slowAttention).dtype())
                 .isEqualTo(DType.FLOAT32);
     }
 
     private static Speeds speeds(double float32, double bfloat16) {
-        return new Speeds(SpeedsTest.nowhere(), (_, dtype, _, _) -> dtype == DType.FLOAT32 ? float32 : bfloat16);
+        return new Speeds(SpeedsTest.nowhere(), (_, dtype, _, _) ->
+                new Speeds.Reading(dtype == DType.FLOAT32 ? float32 : bfloat16, true));
     }
 }

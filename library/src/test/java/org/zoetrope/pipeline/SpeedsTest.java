@@ -28,7 +28,7 @@ class SpeedsTest {
     private Speeds speeds(SpeedFile file) {
         return new Speeds(file, (_, dtype, _, large) -> {
             measurements.incrementAndGet();
-            return (dtype == DType.FLOAT32 ? 1e9 : 2e9) * (large ? 4 : 1);
+            return new Speeds.Reading((dtype == DType.FLOAT32 ? 1e9 : 2e9) * (large ? 4 : 1), true);
         });
     }
 
@@ -81,6 +81,26 @@ class SpeedsTest {
         assertThat(measurements).hasValue(1);
     }
 
+    /// A number from a moment when other programs ran would be wrong for every run after it.
+    @Test
+    void whatABusyMachineSaysIsNotRemembered(@TempDir Path folder) {
+        var file = SpeedFile.in(folder, MACHINE);
+        var busy = new Speeds(file, (_, _, _, _) -> new Speeds.Reading(1e8, false));
+        assertThat(busy.of(Kind.LAYERS, DType.FLOAT32, Device.CPU, LARGE)).isEqualTo(1e8);
+        assertThat(file.read()).isEmpty();
+        assertThat(speeds(file).of(Kind.LAYERS, DType.FLOAT32, Device.CPU, LARGE)).isEqualTo(4e9);
+    }
+
+    @Test
+    void aMachineIsCalmIfTheThreadsHadIt() {
+        assertThat(SpeedProbe.isCalm(1.8, 1, 2)).isTrue();
+        assertThat(SpeedProbe.isCalm(1.0, 1, 2)).isFalse();
+        assertThat(SpeedProbe.isCalm(0.9, 1, 1)).isTrue();
+        assertThat(SpeedProbe.isCalm(0.2, 1, 1)).isFalse();
+        assertThat(SpeedProbe.isCalm(4, 1, 16)).isTrue();
+        assertThat(SpeedProbe.isCalm(Double.NaN, 1, 2)).isTrue();
+    }
+
     @Test
     void nothingIsLeftBesideTheFile(@TempDir Path folder) throws IOException {
         speeds(SpeedFile.in(folder, MACHINE)).of(Kind.LAYERS, DType.FLOAT32, Device.CPU, 0);
@@ -114,7 +134,8 @@ class SpeedsTest {
     void everyKindOfWorkIsMeasuredInBothTypes() {
         for (var kind : Kind.values()) {
             for (var dtype : new DType[] {DType.FLOAT32, DType.BFLOAT16}) {
-                assertThat(SpeedProbe.measure(kind, dtype, Device.CPU, false)).as("%s %s", kind, dtype).isBetween(1e6, 1e15);
+                assertThat(SpeedProbe.measure(kind, dtype, Device.CPU, false).flopsPerSecond())
+                        .as("%s %s", kind, dtype).isBetween(1e6, 1e15);
             }
             assertThat(SpeedProbe.size(kind, true)).isGreaterThanOrEqualTo(SpeedProbe.size(kind, false));
         }
