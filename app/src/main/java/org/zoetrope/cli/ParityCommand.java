@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.zoetrope.parity.Comparison;
 import org.zoetrope.parity.Parity;
 import org.zoetrope.parity.ParityResult;
+import org.zoetrope.tensor.Device;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -35,6 +36,9 @@ final class ParityCommand implements Callable<Integer> {
     @Option(names = "--skip-unsupported",
             description = "Do not fail because of classes that are not implemented.")
     private boolean skipUnsupported;
+    @Option(names = "--device", paramLabel = "DEVICE", converter = ModelOptions.DeviceName.class, defaultValue = "cpu",
+            description = "cpu, cuda or cuda:N (default: cpu); tolerances are the same everywhere.")
+    private Device device;
     @ParentCommand private Zoetrope zoetrope;
 
     private int outputs;
@@ -48,7 +52,8 @@ final class ParityCommand implements Callable<Integer> {
         for (var folder : folders) {
             for (var fixture : all ? Parity.find(folder) : List.of(folder)) {
                 var base = all ? folder : folder.toAbsolutePath().normalize().resolveSibling("");
-                show(Parity.run(fixture), base.toAbsolutePath().relativize(fixture.toAbsolutePath().normalize()));
+                show(Parity.run(fixture, device),
+                        base.toAbsolutePath().relativize(fixture.toAbsolutePath().normalize()));
             }
         }
         say("%d outputs: %d within tolerance, %d outside; %d fixtures failed, %d of classes that are not implemented",

@@ -45,6 +45,7 @@ class LauncherTest {
         script(tools.resolve("mvn"), """
                 #!/bin/bash
                 echo built >> builds
+                echo "$@" > asked
                 [ -z "${BREAK:-}" ] || { echo "[ERROR] it does not compile"; exit 1; }
                 mkdir -p app/target/lib
                 touch app/target/zoetrope-app-0.1.0.jar app/target/lib/a.jar app/target/lib/b.jar
@@ -103,6 +104,24 @@ class LauncherTest {
                 FileTime.fromMillis(System.currentTimeMillis() + 5000));
         assertThat(launch().succeeds().err()).contains("sources changed");
         assertThat(builds()).isEqualTo(2);
+    }
+
+    @Test
+    void aProfileIsBuiltOnceAndKeptUntilAnotherIsAskedFor() throws Exception {
+        var launcher = home.resolve("zoetrope");
+        launch().succeeds();
+        assertThat(launch(Map.of("ZOETROPE_PROFILE", "cuda"), launcher).succeeds().err()).contains("profile cuda");
+        assertThat(asked()).isEqualTo("-B -q -Pcuda -DskipTests package");
+        assertThat(launch(Map.of("ZOETROPE_PROFILE", "cuda"), launcher).succeeds().err()).isEmpty();
+        assertThat(launch().succeeds().err()).isEmpty();
+        assertThat(builds()).isEqualTo(2);
+        launch(Map.of("ZOETROPE_PROFILE", ""), launcher).succeeds();
+        assertThat(asked()).isEqualTo("-B -q -DskipTests package");
+        assertThat(builds()).isEqualTo(3);
+    }
+
+    private String asked() throws IOException {
+        return Files.readString(home.resolve("asked")).strip();
     }
 
     @Test

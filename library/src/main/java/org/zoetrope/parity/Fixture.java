@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigMap;
 import org.zoetrope.weights.SafetensorsFile;
@@ -14,7 +15,9 @@ import org.zoetrope.weights.SafetensorsFile;
 ///
 /// @param className the published class
 /// @param about     `case.json`
-record Fixture(Path folder, String className, Tolerance tolerance, ConfigMap about, SafetensorsFile reference) {
+/// @param device    where inputs are given
+record Fixture(Path folder, String className, Tolerance tolerance, ConfigMap about, SafetensorsFile reference,
+        Device device) {
     static final String CASE = "case.json";
     static final String TOKENIZER_CASES = "cases.json";
     private static final String TOKENIZER = "tokenizer_config.json";
@@ -27,7 +30,7 @@ record Fixture(Path folder, String className, Tolerance tolerance, ConfigMap abo
         return Files.isRegularFile(folder.resolve(TOKENIZER_CASES)) && Files.isRegularFile(folder.resolve(TOKENIZER));
     }
 
-    static Fixture read(Path folder) {
+    static Fixture read(Path folder, Device device) {
         var about = ConfigMap.read(folder.resolve(CASE));
         var tolerance = about.map("tolerance");
         var className = about.string("class");
@@ -35,7 +38,7 @@ record Fixture(Path folder, String className, Tolerance tolerance, ConfigMap abo
                 "%s says %s, the config beside it %s", folder.resolve(CASE), className, stored));
         return new Fixture(folder, className,
                 new Tolerance(tolerance.number("max_abs"), tolerance.number("relative_l2")), about,
-                SafetensorsFile.open(folder.resolve("reference.safetensors")));
+                SafetensorsFile.open(folder.resolve("reference.safetensors")), device);
     }
 
     /// What a published config calls its own class; configs of text encoders say it in a key of another library.
@@ -54,7 +57,7 @@ record Fixture(Path folder, String className, Tolerance tolerance, ConfigMap abo
     }
 
     Tensor in(String name) {
-        return reference.tensor("in." + name);
+        return reference.tensor("in." + name).to(device);
     }
 
     Optional<Tensor> optionalIn(String name) {

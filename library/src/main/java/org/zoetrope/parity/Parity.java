@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.StreamSupport;
 import org.zoetrope.models.text.Tokenizers;
+import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tensor.Torch;
@@ -39,6 +40,13 @@ public final class Parity {
     ///
     /// @throws ConfigException if the folder is no fixture
     public static ParityResult run(Path folder) {
+        return run(folder, Device.CPU);
+    }
+
+    /// Runs one fixture with weights and inputs on a device. Tolerances are the fixture's own, on every device.
+    ///
+    /// @throws ConfigException if the folder is no fixture
+    public static ParityResult run(Path folder, Device device) {
         ConfigException.require(Fixture.isFixture(folder), "%s is no fixture: it has neither %s nor %s", folder,
                 Fixture.CASE, Fixture.TOKENIZER_CASES);
         if (Fixture.isTokenizer(folder)) {
@@ -46,7 +54,7 @@ public final class Parity {
         }
         var className = "?";
         try (var _ = Scope.open()) {
-            var fixture = Fixture.read(folder);
+            var fixture = Fixture.read(folder, device);
             var name = fixture.className();
             className = name;
             var kind = fixture.about().string("kind");
@@ -71,12 +79,13 @@ public final class Parity {
 
     private static Comparison compare(Fixture fixture, String name, Tensor ours) {
         var reference = fixture.expected(name);
+        var here = ours.to(reference.device());
         // Behind the mask the reference leaves whatever its kernels left there.
         if (name.equals("last_hidden_state") && fixture.has("in.attention_mask")) {
-            var mask = fixture.in("attention_mask").like(reference).unsqueeze(-1);
-            return Comparison.of(name, ours.times(mask), reference.times(mask), fixture.tolerance());
+            var mask = fixture.in("attention_mask").to(reference.device()).like(reference).unsqueeze(-1);
+            return Comparison.of(name, here.times(mask), reference.times(mask), fixture.tolerance());
         }
-        return Comparison.of(name, ours, reference, fixture.tolerance());
+        return Comparison.of(name, here, reference, fixture.tolerance());
     }
 
     /// Every string of `cases.json` must become the same ids; a string that does not counts as a difference of one.

@@ -1,6 +1,5 @@
 package org.zoetrope.parity;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -38,6 +37,7 @@ import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
+import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
 /// What each published class is asked to compute from the inputs of a fixture, under the names of its outputs.
@@ -79,7 +79,7 @@ final class Subjects {
     // ---------------------------------------------------------------- components
 
     private static SequencedMap<String, Tensor> cogVideoXTransformer(Fixture f) {
-        var model = load(f.folder(), CogVideoXTransformer.Config.class, CogVideoXTransformer::new);
+        var model = load(f, CogVideoXTransformer.Config.class, CogVideoXTransformer::new);
         var outputs = new LinkedHashMap<String, Tensor>();
         var x = f.in("hidden_states");
         if (f.has("in.rope_cos")) {
@@ -94,7 +94,7 @@ final class Subjects {
     }
 
     private static SequencedMap<String, Tensor> cogVideoXVae(Fixture f) {
-        var model = load(f.folder(), CogVideoXVae.Config.class, CogVideoXVae::new);
+        var model = load(f, CogVideoXVae.Config.class, CogVideoXVae::new);
         var tiling = tiling(f, model.config());
         var outputs = new LinkedHashMap<String, Tensor>();
         f.optionalIn("video").ifPresent(video -> {
@@ -120,7 +120,7 @@ final class Subjects {
     }
 
     private static SequencedMap<String, Tensor> wanTransformer(Fixture f) {
-        var model = load(f.folder(), WanTransformer.Config.class, WanTransformer::new);
+        var model = load(f, WanTransformer.Config.class, WanTransformer::new);
         var outputs = new LinkedHashMap<String, Tensor>();
         var x = f.in("hidden_states");
         if (f.has("in.rope_cos")) {
@@ -136,7 +136,7 @@ final class Subjects {
     }
 
     private static SequencedMap<String, Tensor> wanVae(Fixture f) {
-        var model = load(f.folder(), WanVae.Config.class, WanVae::new);
+        var model = load(f, WanVae.Config.class, WanVae::new);
         var a = f.arguments();
         var named = a.keys().stream().anyMatch(key -> key.startsWith("tile_"));
         var published = WanVae.Tiling.PUBLISHED;
@@ -161,7 +161,7 @@ final class Subjects {
     // ---------------------------------------------------------------- text encoders
 
     private static SequencedMap<String, Tensor> t5(Fixture f) {
-        var model = load(f.folder(), T5Encoder.Config.class, T5Encoder::new);
+        var model = load(f, T5Encoder.Config.class, T5Encoder::new);
         var outputs = new LinkedHashMap<String, Tensor>();
         var ids = f.in("input_ids");
         f.optionalIn("attention_mask").ifPresentOrElse(mask -> {
@@ -172,7 +172,7 @@ final class Subjects {
     }
 
     private static SequencedMap<String, Tensor> clip(Fixture f) {
-        var features = load(f.folder(), ClipTextEncoder.Config.class, ClipTextEncoder::new).forward(f.in("input_ids"));
+        var features = load(f, ClipTextEncoder.Config.class, ClipTextEncoder::new).forward(f.in("input_ids"));
         var outputs = new LinkedHashMap<String, Tensor>();
         outputs.put("last_hidden_state", features.hidden());
         outputs.put("pooled", features.pooled());
@@ -181,7 +181,7 @@ final class Subjects {
 
     private static SequencedMap<String, Tensor> clipVision(Fixture f) {
         var projects = f.className().endsWith("WithProjection");
-        var model = load(f.folder(), ClipVisionEncoder.Config.class, (c, w) -> new ClipVisionEncoder(c, w, projects));
+        var model = load(f, ClipVisionEncoder.Config.class, (c, w) -> new ClipVisionEncoder(c, w, projects));
         var features = model.forward(f.in("pixel_values"));
         var outputs = new LinkedHashMap<String, Tensor>();
         outputs.put("last_hidden_state", features.hidden());
@@ -199,9 +199,10 @@ final class Subjects {
         M build(C config, Weights weights);
     }
 
-    private static <C extends Record, M> M load(Path folder, Class<C> type, Constructor<C, M> constructor) {
-        var config = ConfigFile.read(folder.resolve("config.json"), type);
-        return Weights.load(folder, weights -> constructor.build(config, weights));
+    private static <C extends Record, M> M load(Fixture f, Class<C> type, Constructor<C, M> constructor) {
+        var config = ConfigFile.read(f.folder().resolve("config.json"), type);
+        return Weights.load(f.folder(), LoadOptions.asStored().device(f.device()),
+                weights -> constructor.build(config, weights));
     }
 
     // ---------------------------------------------------------------- schedulers
@@ -301,7 +302,7 @@ final class Subjects {
                 .steps(a.integer("num_inference_steps")).guidance(guidance);
         var given = Given.nothing().prompt(f.in("prompt_embeds")).noise(swap.apply(f.in("latents")));
         given = f.optionalIn("negative_prompt_embeds").map(given::negativePrompt).orElse(given);
-        try (var model = VideoModel.open(f.folder(), OpenOptions.defaults().dtype(DType.FLOAT32))) {
+        try (var model = VideoModel.open(f.folder(), OpenOptions.defaults().dtype(DType.FLOAT32).device(f.device()))) {
             var states = new ArrayList<Supplier<Tensor>>();
             var latents = model.denoise(request, given, progress -> {
                 if (progress instanceof Progress.Denoising(var done, _, var x) && done > 0) {

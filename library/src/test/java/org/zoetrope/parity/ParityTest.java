@@ -6,26 +6,33 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.Golden;
+import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
+import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
 
 class ParityTest {
-    static Stream<String> fixtures() {
+    /// Every fixture on the CPU, and on the first CUDA device where there is one.
+    static Stream<Arguments> fixtures() {
         var root = Golden.resource("golden");
-        return Parity.find(root).stream().map(folder -> root.relativize(folder).toString());
+        var devices = Torch.cudaDevices() > 0 ? List.of(Device.CPU, Device.parse("cuda:0")) : List.of(Device.CPU);
+        return devices.stream().flatMap(device -> Parity.find(root).stream()
+                .map(folder -> Arguments.of(root.relativize(folder).toString(), device)));
     }
 
     @ParameterizedTest
     @MethodSource("fixtures")
-    void everyFixtureIsWithinItsTolerance(String name) {
-        var result = Parity.run(Golden.resource("golden/" + name));
+    void everyFixtureIsWithinItsTolerance(String name, Device device) {
+        var result = Parity.run(Golden.resource("golden/" + name), device);
         assertThat(result).isInstanceOf(ParityResult.Compared.class);
         assertThat(((ParityResult.Compared) result).comparisons()).isNotEmpty().allMatch(Comparison::isWithin);
     }

@@ -33,7 +33,7 @@ public record Device(Kind kind, int index) {
             default -> {
                 if (index >= Torch.cudaDevices()) {
                     throw new IllegalArgumentException("device \"" + name + "\" is not available: libtorch sees "
-                            + Torch.cudaDevices() + " CUDA devices (build with -Pcuda, and check the driver)");
+                            + Torch.cudaDevices() + " CUDA devices (see docs/cuda.md: it takes ZOETROPE_PROFILE=cuda and a driver)");
                 }
                 yield new Device(Kind.CUDA, index);
             }
