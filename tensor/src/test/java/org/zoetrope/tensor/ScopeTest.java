@@ -85,7 +85,8 @@ class ScopeTest {
             })).hasMessage("stop");
             assertThat(outer.size()).isEqualTo(1);
         }
-        assertThat(Torch.liveObjects()).isEqualTo(before);
+        // Not equal: what other tests left may be collected in between.
+        assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before);
     }
 
     @Test
@@ -127,7 +128,8 @@ class ScopeTest {
         elsewhere.join();
         weights.close();
         assertThat(kept.isClosed()).isTrue();
-        assertThat(Torch.liveObjects()).isEqualTo(before);
+        // Not equal: what other tests left may be collected in between.
+        assertThat(Torch.liveObjects()).isLessThanOrEqualTo(before);
     }
 
     @Test
