@@ -2,6 +2,13 @@ package org.zoetrope.edit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -167,9 +174,9 @@ class PassTest {
             var network = RandomDit.joint(blocks, DType.FLOAT32);
             var x = new Rng(3).normal(1, 9, RandomDit.CHANNELS, 32, 32);
             var most = new AtomicLong();
-            var before = Torch.residentBytes();
+            var before = allocatedBytes();
             AttentionKernel watching = (_, site) -> {
-                most.accumulateAndGet(Torch.residentBytes() - before, Math::max);
+                most.accumulateAndGet(allocatedBytes() - before, Math::max);
                 return site.attended();
             };
             return Torch.withGradients(() -> {
@@ -182,5 +189,19 @@ class PassTest {
                 return (double) most.get();
             });
         });
+    }
+
+    /// Bytes that the process has allocated natively and not freed, by glibc's own count. What is resident would not do: memory that
+    /// earlier tests freed is still there, and is taken first.
+    private static long allocatedBytes() {
+        var counts = MemoryLayout.structLayout(MemoryLayout.sequenceLayout(10, ValueLayout.JAVA_LONG).withName("mallinfo2"));
+        var linker = Linker.nativeLinker();
+        var handle = linker.downcallHandle(linker.defaultLookup().find("mallinfo2").orElseThrow(), FunctionDescriptor.of(counts));
+        try (var arena = Arena.ofConfined()) {
+            var info = (MemorySegment) handle.invoke((SegmentAllocator) arena);
+            return info.getAtIndex(ValueLayout.JAVA_LONG, 4) + info.getAtIndex(ValueLayout.JAVA_LONG, 7); // hblkhd and uordblks
+        } catch (Throwable e) {
+            throw new AssertionError("mallinfo2 failed", e);
+        }
     }
 }
