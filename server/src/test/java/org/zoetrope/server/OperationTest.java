@@ -95,7 +95,13 @@ class OperationTest {
     @Test
     void theLogNamesTheRequestOfEveryJob() throws IOException {
         var logger = (Logger) LoggerFactory.getLogger(VideosApi.class);
-        var lines = new ListAppender<ILoggingEvent>();
+        var lines = new ListAppender<ILoggingEvent>() {
+            @Override
+            protected void append(ILoggingEvent line) {
+                line.prepareForDeferredProcessing(); // what belongs to the thread is read there
+                super.append(line);
+            }
+        };
         lines.start();
         logger.addAppender(lines);
         logger.setLevel(Level.INFO);
