@@ -52,6 +52,11 @@ final class AttentionMask implements EditMask {
     }
 
     @Override
+    public void goOn(LatentMask found) {
+        ever = ever.or(found, 0);
+    }
+
+    @Override
     public Tensor watch(Side side, int start, Function<Pass, Tensor> call) {
         var columns = side == Side.SOURCE ? sourceColumns : targetColumns;
         if (columns.length == 0) {

@@ -9,7 +9,6 @@ import java.util.function.BiFunction;
 import java.util.stream.IntStream;
 import org.zoetrope.diffusion.FlowForm;
 import org.zoetrope.diffusion.Step;
-import org.zoetrope.diffusion.StepListener;
 import org.zoetrope.edit.DecoupledGuidance.Features;
 import org.zoetrope.edit.DecoupledGuidance.Motion;
 import org.zoetrope.media.Frames;
@@ -179,7 +178,7 @@ public final class BlockProbe {
 
     private EditTask task(Tensor source, Branch from, Branch to) {
         return new EditTask(source, form.plan(), from, to, from, TokenGrid.of(model.geometry()), WordMap.none(), false,
-                Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+                Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), Course.plain());
     }
 
     private static void watch(Branch branch, Tensor x, Step step, BiConsumer<AttentionTap.Site, Integer> see) {

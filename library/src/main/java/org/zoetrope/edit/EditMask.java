@@ -16,6 +16,9 @@ public interface EditMask {
     /// A step begins; what was learned in the step before is forgotten.
     default void beginStep() {}
 
+    /// Takes up what an earlier run, stopped on its way, had found up to there.
+    default void goOn(LatentMask found) {}
+
     /// Evaluates a prompted velocity, watched if this mask learns from attention.
     ///
     /// @param start latent frame at which the evaluated window begins

@@ -3,12 +3,13 @@ package org.zoetrope.edit;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import org.zoetrope.diffusion.Plan;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
-import org.zoetrope.diffusion.StepListener;
 import org.zoetrope.nn.AttentionKernel;
 import org.zoetrope.nn.Pass;
+import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
 /// What every method works with: the clip, the network under both prompts and under none, the levels of the run.
@@ -27,38 +28,42 @@ import org.zoetrope.tensor.Tensor;
 /// @param mask       where the edit may act
 /// @param draws      the noise
 /// @param counter    counts every evaluation
-/// @param listener   hears of every step
+/// @param course     what hears of the steps, and where an earlier run was stopped
 public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, TokenGrid tokens,
-        WordMap words, boolean recompute, Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, StepListener listener) {
+        WordMap words, boolean recompute, Windows windows, EditMask mask, Draws draws, EvaluationCounter counter, Course course) {
     /// A task without a mask, in one window, of a network whose tokens are the cells of the latents.
     public static EditTask of(Tensor source, Plan plan, Branch from, Branch to, Branch unprompted, Draws draws) {
         return new EditTask(source, plan, from, to, unprompted, new TokenGrid(1, 1, 1, (int) source.size(2)),
-                WordMap.none(), false, Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), StepListener.none());
+                WordMap.none(), false, Windows.one((int) source.size(1)), EditMask.everywhere(), draws, new EvaluationCounter(), Course.plain());
     }
 
     public EditTask withMask(EditMask where) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, windows, where, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, windows, where, draws, counter, course);
     }
 
     /// The same, the network under the target prompt and under none seen in another way.
     EditTask withTarget(Branch prompted, Branch awayFrom) {
-        return new EditTask(source, plan, from, prompted, awayFrom, tokens, words, recompute, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, prompted, awayFrom, tokens, words, recompute, windows, mask, draws, counter, course);
     }
 
     public EditTask withWindows(Windows parts) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, parts, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, parts, mask, draws, counter, course);
     }
 
     public EditTask withTokens(TokenGrid grid) {
-        return new EditTask(source, plan, from, to, unprompted, grid, words, recompute, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, grid, words, recompute, windows, mask, draws, counter, course);
     }
 
     public EditTask withWords(WordMap map) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, map, recompute, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, map, recompute, windows, mask, draws, counter, course);
     }
 
     public EditTask withRecompute(boolean little) {
-        return new EditTask(source, plan, from, to, unprompted, tokens, words, little, windows, mask, draws, counter, listener);
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, little, windows, mask, draws, counter, course);
+    }
+
+    public EditTask withCourse(Course other) {
+        return new EditTask(source, plan, from, to, unprompted, tokens, words, recompute, windows, mask, draws, counter, other);
     }
 
     /// Steps of the whole run.
@@ -149,7 +154,46 @@ public record EditTask(Tensor source, Plan plan, Branch from, Branch to, Branch 
             throw new SamplingException(("step %d of %d of the edit gave latents that are not finite; try less guidance "
                     + "or another number type").formatted(step.index() + 1, step.total()));
         }
-        listener.after(step, latents);
+        course.heard().after(step, latents);
         return latents;
+    }
+
+    // ---------------------------------------------------------------- from step to step
+
+    /// Changes the source step by step, from no change at all. A run that was stopped on the way goes on from there.
+    ///
+    /// @param steps in which it changes, successive ones of the plan
+    /// @param move  from the change before a step to the one behind it
+    Tensor changed(List<Step> steps, BiFunction<Tensor, Step, Tensor> move) {
+        return followed(unchanged(), steps, move, (_, _, change) -> source.plus(change));
+    }
+
+    /// Takes a sample step by step. A run that was stopped on the way goes on from there.
+    ///
+    /// @param start at the first level
+    /// @param steps that it takes, successive ones of the plan
+    /// @param move  from the state before a step to the one behind it
+    Tensor sampled(Tensor start, List<Step> steps, BiFunction<Tensor, Step, Tensor> move) {
+        // The straight line through the last two states, as far as the clean level.
+        return followed(start, steps, move, (step, before, x) -> x.minus(x.minus(before)
+                .times(step.to().sigma() / (step.to().sigma() - step.from().sigma()))));
+    }
+
+    /// What a state says of the clean latents.
+    private interface Clean {
+        Tensor of(Step step, Tensor before, Tensor state);
+    }
+
+    /// A state that was kept stands for everything up to it: of a method with several phases those before are not run.
+    private Tensor followed(Tensor begin, List<Step> steps, BiFunction<Tensor, Step, Tensor> move, Clean clean) {
+        var done = course.reached().map(Course.Reached::done).orElse(0);
+        var left = steps.stream().filter(step -> step.index() >= done).toList();
+        var start = left.size() < steps.size() ? course.reached().orElseThrow().state() : begin;
+        return Scope.run(() -> Scope.fold(start, left, (x, step) -> {
+            mask.beginStep();
+            var next = stepped(step, move.apply(x, step));
+            course.kept().behind(new Course.Reached(step.index() + 1, next), () -> clean.of(step, x, next));
+            return next;
+        }));
     }
 }

@@ -55,7 +55,7 @@ public record EditedLatents(Tensor edited, Tensor source, Optional<LatentMask> i
                         new ArrayList<>(stored.names())));
             }
             var inside = stored.names().contains(INSIDE)
-                    ? Optional.of(LatentMask.above(stored.tensor(INSIDE).select(0, 0).select(1, 0), 0.5))
+                    ? Optional.of(LatentMask.stored(stored.tensor(INSIDE)))
                     : Optional.<LatentMask>empty();
             // Copies, so that the file may be deleted or replaced.
             return new EditedLatents(stored.tensor(EDITED).copy(), stored.tensor(SOURCE).copy(), inside,

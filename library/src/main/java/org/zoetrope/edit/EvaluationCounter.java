@@ -17,6 +17,11 @@ public final class EvaluationCounter {
         backwards += samples;
     }
 
+    /// Goes on from what an earlier run had counted, instead of what was counted here.
+    void goOn(long predictions) {
+        forwards = predictions;
+    }
+
     /// Predictions so far.
     public long forwards() {
         return forwards;

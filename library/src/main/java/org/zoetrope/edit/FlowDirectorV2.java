@@ -68,8 +68,7 @@ public record FlowDirectorV2(double sourceScale, double targetScale, int draws, 
     @Override
     public Tensor edit(EditTask task) {
         return Scope.run(() -> {
-            var delta = Scope.fold(task.unchanged(), task.plan().steps(), (d, step) -> {
-                task.mask().beginStep();
+            var delta = task.changed(task.plan().steps(), (d, step) -> {
                 // All draws before the first mask: a mask from attention is the union over them.
                 var evaluated = IntStream.range(0, draws).mapToObj(draw -> Scope.run(() -> task
                         .velocities(d, step, noise(task, step, draw), sourceScale, targetScale))).toList();
@@ -80,11 +79,11 @@ public record FlowDirectorV2(double sourceScale, double targetScale, int draws, 
                         .orElseGet(() -> Velocities.mean(corrected));
                 var moved = d.plus(velocity.times(step.to().sigma() - step.from().sigma()));
                 if (motion.isEmpty()) {
-                    return task.stepped(step, moved);
+                    return moved;
                 }
                 var raw = Velocities.mean(evaluated.stream().map(Velocities::difference).toList());
                 var pull = motion.get().pull(d, raw, step.at().sigma());
-                return task.stepped(step, moved.minus(task.masked(pull)));
+                return moved.minus(task.masked(pull));
             });
             return task.source().plus(delta);
         });

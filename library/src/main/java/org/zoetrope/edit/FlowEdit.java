@@ -40,12 +40,11 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
         var editing = task.plan().steps().subList(total - count(nMax, total), total - count(nMin, total));
         var sampling = task.plan().steps().subList(total - count(nMin, total), total);
         return Scope.run(() -> {
-            var delta = Scope.fold(task.unchanged(), editing, (d, step) -> {
-                task.mask().beginStep();
+            var delta = task.changed(editing, (d, step) -> {
                 var draws = IntStream.range(0, nAvg).mapToObj(draw -> Scope.run(() -> task
                         .velocities(d, step, task.noise(step, draw), sourceScale, targetScale).difference())).toList();
                 var change = task.masked(Velocities.mean(draws)).times(step.to().sigma() - step.from().sigma());
-                return task.stepped(step, d.plus(change));
+                return d.plus(change);
             });
             var edited = task.source().plus(delta);
             if (sampling.isEmpty()) {

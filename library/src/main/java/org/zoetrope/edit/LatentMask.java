@@ -37,6 +37,11 @@ public record LatentMask(int height, int width, List<boolean[]> cells) {
         return new LatentMask(height, width, cells);
     }
 
+    /// Reads back [#weights(SoftEdge)] with a hard edge.
+    static LatentMask stored(Tensor weights) {
+        return above(weights.select(0, 0).select(1, 0), 0.5);
+    }
+
     /// No cell.
     public static LatentMask empty(int frames, int height, int width) {
         return new LatentMask(height, width, IntStream.range(0, frames).mapToObj(_ -> new boolean[height * width])

@@ -4,7 +4,6 @@ import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.List;
 import org.zoetrope.diffusion.Step;
-import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
 /// SDEdit (arXiv 2108.01073): noise is added to the clip and taken away again under the target prompt. What ties the
@@ -35,16 +34,15 @@ public record Sdedit(double strength, double guidanceScale) implements Editor {
     /// Euler steps under the target prompt. Where a mask keeps the source, every step ends at the source under the same
     /// noise, and the last one at the source itself.
     static Tensor sample(EditTask task, Tensor start, Tensor noise, List<Step> steps, double guidanceScale) {
-        return Scope.run(() -> Scope.fold(start, steps, (x, step) -> {
-            task.mask().beginStep();
+        return task.sampled(start, steps, (x, step) -> {
             var velocity = task.targetVelocity(x, step, guidanceScale);
             var next = x.plus(velocity.times(step.to().sigma() - step.from().sigma()));
             if (task.mask().weights().isEmpty()) {
-                return task.stepped(step, next);
+                return next;
             }
             var kept = step.to().noisy(task.source(), noise);
-            return task.stepped(step, kept.plus(task.masked(next.minus(kept))));
-        }));
+            return kept.plus(task.masked(next.minus(kept)));
+        });
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.zoetrope.diffusion.FlowForm;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.diffusion.Step;
@@ -226,38 +227,63 @@ public final class VideoEditor {
     /// @throws org.zoetrope.pipeline.CancelledException if the listener or an interrupt asked to stop
     /// @throws SamplingException at the first step that is not finite
     public EditedLatents run(Prepared edit, ProgressListener listener) {
+        return run(edit, Optional.empty(), EditListener.of(listener));
+    }
+
+    /// The same with every step kept, from one that an earlier run of the same edit has kept.
+    ///
+    /// @throws RequestException if the checkpoint belongs to another edit
+    public EditedLatents run(Prepared edit, Optional<EditCheckpoint> from, EditListener listener) {
+        from.filter(checkpoint -> !checkpoint.recipe().equals(edit.recipe())).ifPresent(checkpoint -> {
+            throw new RequestException("the checkpoint belongs to another edit", List.of("%s then, %s now".formatted(
+                    checkpoint.recipe(), edit.recipe())));
+        });
         edit.notices().forEach(notice -> listener.on(new Progress.Notice(notice)));
         var request = edit.request();
         return Torch.withoutGradients(() -> Scope.run(() -> {
             var features = model.features(List.of(request.from(), request.to(), request.negativePrompt()), listener);
             var source = model.latents(edit.fit().there(edit.source()), listener);
-            return model.withNetwork(listener, network -> edited(edit, network, features, source, listener));
+            return model.withNetwork(listener, network -> edited(edit, network, features, source, from, listener));
         }));
     }
 
     private EditedLatents edited(Prepared edit, NetworkCall network, List<Tensor> features, Tensor source,
-            ProgressListener listener) {
+            Optional<EditCheckpoint> from, EditListener listener) {
         var recipe = edit.recipe();
         var form = FlowForm.of(model.sampler(), recipe.steps());
-        var done = new AtomicInteger();
         var steps = edit.request().editor().stepsTaken(recipe.steps());
-        listener.on(new Progress.Denoising(0, steps, source));
+        var behind = from.map(EditCheckpoint::reached).map(r -> new Course.Reached(r.done(), r.state().like(source)));
+        var done = new AtomicInteger(behind.map(r -> r.done() - (recipe.steps() - steps)).orElse(0));
+        listener.on(new Progress.Denoising(done.get(), steps, behind.map(Course.Reached::state).orElse(source)));
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
                 branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()),
                 words(recipe, (int) features.get(1).size(1)), recompute(source), edit.windows(),
-                EditMask.everywhere(), Draws.of(recipe.seed()), counter,
-                (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)));
+                EditMask.everywhere(), Draws.of(recipe.seed()), counter, Course.plain());
         var mask = mask(edit, task);
         mask.inside().filter(_ -> !(mask instanceof AttentionMask)).ifPresent(inside -> listener
                 .on(new Progress.Notice(coverage(inside.area()))));
         if (edit.forPrompt() > 0 && mask.inside().filter(inside -> inside.area() == 0 && mask instanceof EditMask.Fixed).isEmpty()) {
             listener.on(new Progress.Notice(PromptFit.said(PROMPT_FIT.ratio(task))));
         }
-        var edited = edit.request().reuse().isEmpty() ? edit.request().editor().edit(task.withMask(mask))
-                : remembering(edit, form, network, task.withMask(mask), listener);
+        from.ifPresent(checkpoint -> {
+            checkpoint.inside().ifPresent(mask::goOn);
+            counter.goOn(checkpoint.evaluations());
+        });
+        var whole = task.withMask(mask).withCourse(new Course(
+                (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)),
+                (reached, clean) -> listener.after(new EditCheckpoint(recipe, reached, mask.inside(), counter.forwards()), clean),
+                behind));
+        var edited = edit.request().reuse().isEmpty() ? edit.request().editor().edit(whole)
+                : remembering(edit, form, network, whole, listener);
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
-                mask.inside(), recipe.evaluations(counter.forwards()), edit.notices());
+                mask.inside(), recipe.evaluations(counter.forwards()), notices(edit, from));
+    }
+
+    private static List<String> notices(Prepared edit, Optional<EditCheckpoint> from) {
+        return from.isEmpty() || edit.request().reuse().isEmpty() ? edit.notices()
+                : Stream.concat(edit.notices().stream(), Stream.of("what could be reused was not kept with the state that the "
+                        + "edit went on from: the result differs a little from that of an edit without a break")).toList();
     }
 
     /// Only the edit remembers: what came before it looked at other latents.

@@ -3,7 +3,9 @@ package org.zoetrope.edit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -78,6 +80,40 @@ class EditorsTest {
             assertThat(task.counter().backwards()).isZero();
         }
     }
+
+    // ---------------------------------------------------------------- stopped on the way
+
+    @ParameterizedTest
+    @MethodSource("editors")
+    void aRunThatGoesOnEndsLikeOneThatWasNeverStopped(Editor editor) {
+        var source = clip(3);
+        var kept = new TreeMap<Integer, float[]>();
+        var whole = editor.edit(task(source, 10, 5, 6, 7).withCourse(Course.plain().keeping((reached, clean) -> {
+            assertThat(clean.get().shape()).isEqualTo(source.shape());
+            kept.put(reached.done(), reached.state().toFloats());
+        })));
+        assertThat(kept.keySet()).containsExactlyElementsOf(IntStream.rangeClosed(11 - editor.stepsTaken(10), 10).boxed().toList());
+        kept.forEach((done, state) -> {
+            var task = task(source, 10, 5, 6, 7).withCourse(Course.plain().from(new Course.Reached(done,
+                    Tensor.of(state, source.shape()))));
+            assertThat(editor.edit(task).toFloats()).as("behind step %d", done).isEqualTo(whole.toFloats());
+            assertThat(task.counter().forwards()).isLessThan(editor.evaluations(10, 1));
+        });
+    }
+
+    /// What is shown of a run on its way ends at what it makes.
+    @Test
+    void theLastCleanEstimateIsTheEdit() {
+        for (var editor : List.of(new Sdedit(0.6, 6), new FlowEdit(0.8, 0, 1, 2, 6), FlowDirectorV2.defaults())) {
+            var shown = new ArrayList<float[]>();
+            var edited = editor.edit(task(clip(3), 10, 5, 6, 7).withCourse(Course.plain().keeping((_, clean) -> shown.add(
+                    clean.get().toFloats()))));
+            assertThat(distance(Tensor.of(shown.getLast(), edited.shape()), edited)).isLessThan(1e-5);
+            assertThat(distance(Tensor.of(shown.getFirst(), edited.shape()), edited)).isGreaterThan(1e-2);
+        }
+    }
+
+    // ---------------------------------------------------------------- costs
 
     @Test
     void publishedCostsAtFiftySteps() {

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.media.Frames;
 import org.zoetrope.nn.Reuse;
 import org.zoetrope.pipeline.Progress;
@@ -25,6 +27,7 @@ import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.RequestException;
 import org.zoetrope.pipeline.TinyModels;
 import org.zoetrope.pipeline.VideoModel;
+import org.zoetrope.tensor.Tensor;
 import org.zoetrope.tools.InScope;
 import org.zoetrope.weights.SafetensorsWriter;
 import org.zoetrope.weights.WeightsException;
@@ -66,6 +69,64 @@ class VideoEditorTest {
             }
             return (List<Byte>) bytes;
         }).toList();
+    }
+
+    // ---------------------------------------------------------------- stopped on the way
+
+    /// Keeps every step in a file of its own.
+    private record Keeping(Path folder, List<Integer> done) implements EditListener {
+        @Override
+        public void on(Progress progress) {
+            if (progress instanceof Progress.Denoising step) {
+                done.add(step.done());
+            }
+        }
+
+        @Override
+        public void after(EditCheckpoint checkpoint, Supplier<Tensor> clean) {
+            checkpoint.save(file(checkpoint.reached().done()));
+        }
+
+        Path file(int step) {
+            return folder.resolve("step%d.safetensors".formatted(step));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"flowedit", "attention", "sdedit"})
+    void anEditGoesOnFromAFileAndEndsTheSame(String method, @TempDir Path files) {
+        var request = switch (method) {
+            case "flowedit" -> SQUARE.mask(MaskSource.velocityDifference());
+            case "attention" -> SQUARE.mask(new MaskSource.Attention(SoftEdge.published(), Optional.empty(), Optional.empty()));
+            default -> SQUARE.editor(new Sdedit(1, 6)).mask(new MaskSource.Everywhere());
+        };
+        var editor = new VideoEditor(model);
+        var prepared = editor.prepare(clip(9, 32, 32, 8), request);
+        var all = new Keeping(files, new ArrayList<>());
+        var whole = editor.run(prepared, Optional.empty(), all);
+        assertThat(all.done).containsExactly(0, 1, 2, 3);
+        for (var step = 1; step <= 3; step++) {
+            var left = new Keeping(files, new ArrayList<>());
+            var end = editor.run(prepared, Optional.of(EditCheckpoint.load(all.file(step))), left);
+            assertThat(left.done.getFirst()).isEqualTo(step);
+            assertThat(left.done).hasSize(4 - step);
+            assertThat(end.edited().toFloats()).isEqualTo(whole.edited().toFloats());
+            assertThat(end.inside()).isEqualTo(whole.inside());
+            assertThat(end.recipe()).isEqualTo(whole.recipe());
+        }
+        var another = editor.prepare(clip(9, 32, 32, 8), request.seed(8));
+        assertThatThrownBy(() -> editor.run(another, Optional.of(EditCheckpoint.load(all.file(1))), all))
+                .isInstanceOf(RequestException.class).hasMessageContaining("belongs to another edit");
+    }
+
+    @Test
+    void aFileThatIsNoCheckpointIsRefused(@TempDir Path files) {
+        var file = files.resolve("edit.safetensors");
+        var clip = clip(9, 32, 32, 8);
+        var editor = new VideoEditor(model);
+        editor.run(editor.prepare(clip, SQUARE), ProgressListener.none()).save(file);
+        assertThatThrownBy(() -> EditCheckpoint.load(file)).isInstanceOf(WeightsException.class)
+                .hasMessageContaining("does not hold the state of an edit");
     }
 
     // ---------------------------------------------------------------- what an edit keeps

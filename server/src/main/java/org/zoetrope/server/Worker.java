@@ -1,9 +1,12 @@
 package org.zoetrope.server;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -11,6 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 import org.zoetrope.diffusion.SamplingException;
+import org.zoetrope.edit.EditCheckpoint;
+import org.zoetrope.edit.EditListener;
 import org.zoetrope.edit.EditedLatents;
 import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
@@ -214,13 +219,39 @@ final class Worker {
         var clip = clip(job, folder, watch);
         var mask = how.mask().map(name -> ImageFile.read(folder.input(name)));
         var latents = savedEdit(job, folder).orElseGet(() -> {
-            var made = editor.run(editor.prepare(clip, job.wanted().editRequest(how, mask)), watch);
+            watch.colours = colours(job, model);
+            var made = edited(editor, editor.prepare(clip, job.wanted().editRequest(how, mask)), job, folder, watch);
             made.save(folder.latents());
             return made;
         });
         var video = editor.finish(latents, clip, watch);
         return new Finished(video.frames(), video.recipe().toJson(), Stream.concat(video.notices().stream(),
                 watch.reused.stream()).toList());
+    }
+
+    private static EditedLatents edited(VideoEditor editor, VideoEditor.Prepared edit, Job job, JobFolder folder,
+            Watch watch) {
+        var from = kept(job, folder, EditCheckpoint::load).filter(checkpoint -> {
+            // Otherwise it is that of a server with another number type, say.
+            var fits = checkpoint.recipe().equals(edit.recipe());
+            LOG.info(fits ? "{} goes on behind step {}" : "{} begins again: its checkpoint behind step {} does not fit",
+                    job.id(), checkpoint.reached().done());
+            return fits;
+        });
+        return editor.run(edit, from, watch);
+    }
+
+    /// What an earlier attempt has kept of a run, if it can be read.
+    private static <T> Optional<T> kept(Job job, JobFolder folder, Function<Path, T> load) {
+        if (!Files.isRegularFile(folder.checkpoint())) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(load.apply(folder.checkpoint()));
+        } catch (WeightsException | ConfigException e) {
+            LOG.warn("the checkpoint of {} cannot be used; the job begins again", job.id(), e);
+            return Optional.empty();
+        }
     }
 
     /// The video that a job starts from. What came from a client is decoded by another process.
@@ -285,18 +316,11 @@ final class Worker {
         }
     }
 
-    private Given checkpoint(Job job, JobFolder folder) {
-        if (!Files.isRegularFile(folder.checkpoint())) {
-            return Given.nothing();
-        }
-        try {
-            var checkpoint = Checkpoint.load(folder.checkpoint());
+    private static Given checkpoint(Job job, JobFolder folder) {
+        return kept(job, folder, Checkpoint::load).map(checkpoint -> {
             LOG.info("{} goes on behind step {}", job.id(), checkpoint.state().done());
             return Given.nothing().checkpoint(checkpoint);
-        } catch (WeightsException | ConfigException e) {
-            LOG.warn("the checkpoint of {} cannot be used; the job begins again", job.id(), e);
-            return Given.nothing();
-        }
+        }).orElseGet(Given::nothing);
     }
 
     private Optional<LatentColours> colours(Job job, VideoModel model) {
@@ -331,12 +355,13 @@ final class Worker {
     // ---------------------------------------------------------------- watching
 
     /// Tells clients, the database and the metrics where a run stands; saves checkpoints; stops the run.
-    private final class Watch implements ProgressListener {
+    private final class Watch implements EditListener {
         private final Job job;
         private final JobFolder folder;
         private Optional<LatentColours> colours = Optional.empty();
         private Optional<String> reused = Optional.empty();
         private String stage = "";
+        private int done, steps; // of denoising
         private long stageStarted = System.nanoTime();
         private long stepStarted = System.nanoTime();
         private long reported;
@@ -359,11 +384,13 @@ final class Worker {
                 case Progress.Reused now -> reused = Optional.of("reused " + now.words());
                 case Progress.Loading _ -> stage("load", 0, 0, 0);
                 case Progress.Encoding _ -> stage("encode", 0, 0, 0);
-                case Progress.Denoising(var done, var steps, _) -> {
+                case Progress.Denoising(var behind, var all, _) -> {
                     if (stage.equals("denoise")) {
                         metrics.step(seconds(stepStarted));
                     }
                     stepStarted = System.nanoTime();
+                    done = behind;
+                    steps = all;
                     stage("denoise", done, steps, DENOISED * done / steps);
                 }
                 case Progress.Decoding(var done, var chunks) ->
@@ -373,25 +400,32 @@ final class Worker {
 
         @Override
         public void after(Checkpoint checkpoint, Supplier<Tensor> clean) {
+            after(checkpoint::save, clean);
+        }
+
+        @Override
+        public void after(EditCheckpoint checkpoint, Supplier<Tensor> clean) {
+            after(checkpoint::save, clean);
+        }
+
+        private void after(Consumer<Path> save, Supplier<Tensor> clean) {
             if (stopping || System.nanoTime() - saved >= settings.checkpointEvery().toNanos()) {
-                checkpoint.save(folder.checkpoint());
+                save.accept(folder.checkpoint());
                 store.gotFurther(job);
                 saved = System.nanoTime();
                 isSaved = stopping;
             }
             if (System.nanoTime() - previewed >= BETWEEN_PREVIEWS.toNanos()) {
-                colours.ifPresent(c -> preview(c, checkpoint, clean));
+                colours.ifPresent(c -> preview(c, clean));
                 previewed = System.nanoTime();
             }
         }
 
-        private void preview(LatentColours colours, Checkpoint checkpoint,
-                Supplier<Tensor> clean) {
+        private void preview(LatentColours colours, Supplier<Tensor> clean) {
             try {
                 var frames = colours.picture(clean.get(), job.wanted().fps());
                 var rate = frames.count() / job.wanted().seconds();
-                var done = checkpoint.state().done();
-                live.report(job.id(), stage, done, job.wanted().steps(), DENOISED * done / job.wanted().steps(),
+                live.report(job.id(), stage, done, steps, DENOISED * done / steps,
                         Optional.of(new Live.Preview(Pictures.stripPng(frames), frames.width(), frames.height(),
                                 frames.count(), rate)));
             } catch (SamplingException _) {
@@ -431,8 +465,7 @@ final class Worker {
         @Override
         public boolean isCancelled() {
             leaveIfInterrupted();
-            // An edit is not saved between its steps: it begins again.
-            if (stopping && (stage.equals("decode") || isSaved || job.wanted().edit().isPresent())) {
+            if (stopping && (stage.equals("decode") || isSaved)) {
                 throw new Ended(Ended.Reason.STOPPING);
             }
             return switch (store.standing(job)) {

@@ -15,6 +15,9 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.zoetrope.edit.EditCheckpoint;
 import org.zoetrope.eval.Psnr;
 import org.zoetrope.media.VideoReader;
 import org.zoetrope.pipeline.Checkpoint;
@@ -75,6 +78,41 @@ class DurabilityTest {
                 return job;
             }, job -> !job.path("completed_at").isNull());
             assertThat(end.path("status").asText()).isEqualTo("completed");
+            assertThat(steps).allMatch(step -> step >= done);
+            assertThat(file).doesNotExist();
+            assertThat(completed(served, whole).path("status").asText()).isEqualTo("completed");
+            assertThat(video(served, stopped)).isEqualTo(video(served, whole));
+        }
+    }
+
+    /// The same of an edit, with a mask that it finds on its way.
+    @ParameterizedTest
+    @ValueSource(strings = {"flowedit", "flowdirector-v1"})
+    void aStoppedEditGoesOnWhereItWas(String method) {
+        String stopped, whole, request;
+        try (var served = Served.start(folder, settings -> settings.checkpointEvery(Duration.ofHours(1)))) {
+            var source = ask(served, 2, 7);
+            assertThat(completed(served, source).path("status").asText()).isEqualTo("completed");
+            request = """
+                    {"prompt": "a blue circle", "video": {"id": "%s"}, "method": "%s", "steps": %d, "seed": 7}"""
+                    .formatted(source, method, STEPS);
+            stopped = json(served.post("/v1/videos/edits", request).body()).path("id").asText();
+            eventually(() -> look(served, stopped), job -> job.path("step").asInt() > 2);
+        }
+        var file = JobFolder.of(folder, stopped).checkpoint();
+        var done = Scope.run(() -> EditCheckpoint.load(file).reached().done()) - STEPS / 5; // a fifth is left out
+        assertThat(done).isBetween(3, STEPS);
+        try (var served = Served.start(folder, settings -> settings)) {
+            whole = json(served.post("/v1/videos/edits", request).body()).path("id").asText();
+            var steps = new ArrayList<Integer>();
+            var end = eventually(() -> {
+                var job = look(served, stopped);
+                if (job.path("stage").asText().equals("denoise")) {
+                    steps.add(job.path("step").asInt());
+                }
+                return job;
+            }, job -> !job.path("completed_at").isNull());
+            assertThat(end.path("status").asText()).as(end.toString()).isEqualTo("completed");
             assertThat(steps).allMatch(step -> step >= done);
             assertThat(file).doesNotExist();
             assertThat(completed(served, whole).path("status").asText()).isEqualTo("completed");
