@@ -1,16 +1,12 @@
 package org.zoetrope.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ThreadLocalRandom;
 import org.zoetrope.edit.EditRequest;
 import org.zoetrope.edit.EditedLatents;
-import org.zoetrope.edit.EditedVideo;
 import org.zoetrope.edit.VideoEditor;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Limits;
@@ -78,49 +74,35 @@ final class EditCommand implements Callable<Integer> {
             description = "Carry the sound of the video over to the edit.")
     private boolean keepAudio;
     @Mixin private ModelOptions options;
-    @Option(names = "--quality", paramLabel = "1..100", defaultValue = "90",
-            description = "Quality of lossy formats (default: 90).")
-    private int quality;
-    @Option(names = "--no-metadata",
-            description = "Do not store the recipe (prompts, method, seed, settings) in the file.")
-    private boolean anonymous;
-    @Option(names = "--latents", paramLabel = "FILE",
-            description = "Keep the edited latents here (default: beside the output, until they are decoded).")
-    private Optional<Path> latentsFile;
-    @Option(names = "--resume",
-            description = "Decode what an earlier run edited, instead of editing again.")
-    private boolean resume;
-    @Option(names = {"-q", "--quiet"},
-            description = "Print the name of the written file and nothing else.")
-    private boolean quiet;
+    @Mixin private Writing writing;
     @ParentCommand private Zoetrope zoetrope;
 
     @Override
     public Integer call() throws IOException {
-        if (!resume && (from.isEmpty() || to.isEmpty())) {
+        if (!writing.resumes() && (from.isEmpty() || to.isEmpty())) {
             throw new UsageException("say what the video shows with --from, and what it should show with --to");
         }
-        if (quality < 1 || quality > 100) {
-            throw new UsageException("a quality of %d; give 1 (smallest file) to 100", quality);
-        }
+        writing.check();
         var start = System.nanoTime();
         var target = output.orElseGet(() -> OutputFile.beside(Path.of(String.valueOf(video.getFileName())), "-edited",
                 ".mp4"));
-        var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
+        var kept = writing.latents(target);
         var source = fitting(read(video), target);
         tellRate(source);
         requireWritable(source, target, kept);
         var sound = heard(target);
         try (var opened = VideoModel.open(Installation.find().model(model), speed.tiers().on(options.options()));
-                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
+                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), writing.isQuiet())) {
             tell("model     %s, %s", opened.name(), options.reasoned(opened));
             var editor = new VideoEditor(opened);
-            try (var latents = resume ? resumed(opened, kept) : edited(opened, editor, source, target, stages)) {
-                if (!resume) {
+            try (var latents = writing.resumes() ? resumed(opened, kept)
+                    : edited(opened, editor, source, target, stages)) {
+                if (!writing.resumes()) {
                     latents.save(kept);
                 }
                 var info = finished(editor, latents, source, target, kept, sound, stages);
-                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s", target, OutputFile.described(info),
+                zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s", target,
+                        OutputFile.described(info),
                         Terminal.duration((System.nanoTime() - start) / 1e9));
             }
         }
@@ -205,7 +187,7 @@ final class EditCommand implements Callable<Integer> {
     }
 
     private void announce(VideoModel opened, VideoEditor.Prepared prepared) {
-        if (quiet) {
+        if (writing.isQuiet()) {
             return;
         }
         var recipe = prepared.recipe();
@@ -229,70 +211,41 @@ final class EditCommand implements Callable<Integer> {
 
     /// Latents of an earlier run, if what is asked now is what was asked then.
     private EditedLatents resumed(VideoModel opened, Path kept) {
-        if (!Files.isRegularFile(kept)) {
-            throw new UsageException("nothing to resume: there is no %s%n"
-                    + "  fix    give the output (-o) of the run that was stopped, or run without --resume", kept);
-        }
+        Writing.requireThere(kept);
         var latents = EditedLatents.load(kept);
         var then = latents.recipe();
-        var differences = new ArrayList<String>();
-        differs(differences, "model", Optional.of(opened.name()), then.model());
-        differs(differences, "from", from, then.from());
-        differs(differences, "to", to, then.to());
-        differs(differences, "seed", seed, then.seed());
-        differs(differences, "steps", steps, then.steps());
-        differs(differences, "method", edit.method().map(_ -> edit.editor().toString()), then.method());
-        if (!differences.isEmpty()) {
+        var differences = new Writing.Differences().add("model", Optional.of(opened.name()), then.model())
+                .add("from", from, then.from()).add("to", to, then.to()).add("seed", seed, then.seed())
+                .add("steps", steps, then.steps())
+                .add("method", edit.method().map(_ -> edit.editor().toString()), then.method());
+        if (!differences.none()) {
             latents.close();
-            throw new UsageException("%s is of another edit:%n  %s%n  fix    leave these options out, or run without "
-                    + "--resume", kept, String.join("\n  ", differences));
+            throw differences.refused("edit", kept);
         }
         tell("resume    \"%s\" to \"%s\", seed %d, from %s", then.from(), then.to(), then.seed(), kept);
         return latents;
     }
 
-    private static <T> void differs(List<String> differences, String what, Optional<T> now, T then) {
-        now.filter(value -> !value.equals(then)).ifPresent(value -> differences.add(
-                "%s %s now, %s then".formatted(what, value, then)));
-    }
-
-    /// Decodes and writes. The latents stay on the disk until the file is there, so that nothing long is done twice.
     private MediaInfo finished(VideoEditor editor, EditedLatents latents, Frames source, Path target, Path kept,
             boolean sound, Stages stages) throws IOException {
-        try {
+        return writing.written("edited", kept, stages, zoetrope, () -> {
             var result = editor.finish(latents, source, stages);
             stages.enter("write", String.valueOf(target.getFileName()));
             zoetrope.interruption().disposable(false);
-            var info = write(result, source, target);
+            var how = writing.options(result.recipe().toJson());
+            var info = VideoWriter.write(result.frames(), target, how);
+            if (compare) {
+                VideoWriter.write(SideBySide.of(source, result.frames()), comparison(target), how);
+            }
             if (sound) {
                 SoundTrack.carry(video, target);
             }
-            stages.close();
-            if (latentsFile.isEmpty()) {
-                Files.deleteIfExists(kept);
-            }
             return info;
-        } catch (RuntimeException e) {
-            stages.close();
-            tell("note      the edited latents are in %s; the same command with --resume goes on from there", kept);
-            throw e;
-        } finally {
-            zoetrope.interruption().disposable(true);
-        }
-    }
-
-    private MediaInfo write(EditedVideo result, Frames source, Path target) {
-        var how = VideoWriter.Options.defaults().withQuality(quality);
-        var described = anonymous ? how : how.withComment(result.recipe().toJson());
-        var info = VideoWriter.write(result.frames(), target, described);
-        if (compare) {
-            VideoWriter.write(SideBySide.of(source, result.frames()), comparison(target), described);
-        }
-        return info;
+        });
     }
 
     private void tell(String format, Object... values) {
-        if (!quiet) {
+        if (!writing.isQuiet()) {
             zoetrope.terminal().tell(format, values);
         }
     }

@@ -1,7 +1,6 @@
 package org.zoetrope.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -74,42 +73,28 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Refuse a prompt that is longer than the model reads.")
     private boolean strict;
     @Mixin private ModelOptions options;
-    @Option(names = "--quality", paramLabel = "1..100", defaultValue = "90",
-            description = "Quality of lossy formats (default: 90).")
-    private int quality;
-    @Option(names = "--no-metadata",
-            description = "Do not store the recipe (prompt, seed, settings) in the file.")
-    private boolean anonymous;
-    @Option(names = "--latents", paramLabel = "FILE",
-            description = "Keep the result of denoising here (default: beside the output, until it is decoded).")
-    private Optional<Path> latentsFile;
-    @Option(names = "--resume",
-            description = "Decode what an earlier run denoised, instead of denoising again.")
-    private boolean resume;
-    @Option(names = {"-q", "--quiet"},
-            description = "Print the name of the written file and nothing else.")
-    private boolean quiet;
+    @Mixin private Writing writing;
     @ParentCommand private Zoetrope zoetrope;
 
     @Override
     public Integer call() throws IOException {
         var prompt = String.join(" ", words);
-        if (words.isEmpty() && !resume) {
+        if (words.isEmpty() && !writing.resumes()) {
             throw new UsageException(
                     "no prompt given; say what to show: zoetrope generate \"a red circle moves right\"");
         }
-        if (quality < 1 || quality > 100) {
-            throw new UsageException("a quality of %d; give 1 (smallest file) to 100", quality);
-        }
+        writing.check();
         var start = System.nanoTime();
         var target = output.orElseGet(() -> OutputFile.unusedName(Path.of(""), prompt));
-        var kept = latentsFile.orElse(Path.of(target + ".latents.safetensors"));
+        var kept = writing.latents(target);
         try (var opened = VideoModel.open(Installation.find().model(model), speed.on(options.options()));
-                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), quiet)) {
+                var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), writing.isQuiet())) {
             tell("model     %s, %s", opened.name(), options.reasoned(opened));
-            try (var latents = resume ? resumed(opened, kept) : denoised(opened, prompt, target, kept, stages)) {
+            try (var latents = writing.resumes() ? resumed(opened, kept)
+                    : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
-                zoetrope.terminal().result(quiet ? "%s" : "wrote %s: %s in %s, with at most %s of memory", target,
+                zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s, with at most %s of memory",
+                        target,
                         OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
                         Terminal.bytes(Torch.peakResidentBytes()));
             }
@@ -156,7 +141,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private void announce(VideoModel opened, Request wanted, Estimate estimate) throws IOException {
-        if (quiet) {
+        if (writing.isQuiet()) {
             return;
         }
         var d = opened.defaults();
@@ -201,75 +186,45 @@ final class GenerateCommand implements Callable<Integer> {
 
     /// Latents of an earlier run, if what is asked now is what was asked then.
     private Latents resumed(VideoModel opened, Path kept) {
-        if (!Files.isRegularFile(kept)) {
-            throw new UsageException("nothing to resume: there is no %s%n"
-                    + "  fix    give the output (-o) of the run that was stopped, or run without --resume", kept);
-        }
+        Writing.requireThere(kept);
         var latents = Latents.load(kept);
         var differences = differences(opened, latents.recipe());
-        if (!differences.isEmpty()) {
+        if (!differences.none()) {
             latents.close();
-            throw new UsageException(
-                    "%s is of another request:%n  %s%n  fix    leave these options out, or run without "
-                            + "--resume",
-                    kept, String.join("\n  ", differences));
+            throw differences.refused("request", kept);
         }
         tell("resume    \"%s\", seed %d, from %s", latents.recipe().prompt(), latents.recipe().seed(), kept);
         return fps.isEmpty() ? latents
                 : new Latents(latents.values(), latents.recipe().fps(fps.get()), latents.notices());
     }
 
-    private List<String> differences(VideoModel opened, Recipe then) {
+    private Writing.Differences differences(VideoModel opened, Recipe then) {
         var wanted = speed.on(request.on(Request.of(String.join(" ", words))), opened.defaults().guidanceScale());
-        var differences = new ArrayList<String>();
-        differs(differences, "model", Optional.of(opened.name()), then.model());
-        differs(differences, "prompt", words.isEmpty() ? Optional.empty() : Optional.of(wanted.prompt()),
-                then.prompt());
-        differs(differences, "seed", seed, then.seed());
-        differs(differences, "width", wanted.width(), then.width());
-        differs(differences, "height", wanted.height(), then.height());
-        differs(differences, "frames", wanted.frames(), then.frames());
-        differs(differences, "steps", wanted.steps(), then.steps());
-        differs(differences, "guidance", wanted.guidance().map(Object::toString), then.guidance());
-        return differences;
+        return new Writing.Differences().add("model", Optional.of(opened.name()), then.model())
+                .add("prompt", words.isEmpty() ? Optional.empty() : Optional.of(wanted.prompt()), then.prompt())
+                .add("seed", seed, then.seed()).add("width", wanted.width(), then.width())
+                .add("height", wanted.height(), then.height()).add("frames", wanted.frames(), then.frames())
+                .add("steps", wanted.steps(), then.steps())
+                .add("guidance", wanted.guidance().map(Object::toString), then.guidance());
     }
 
-    private static <T> void differs(List<String> differences, String what, Optional<T> now, T then) {
-        now.filter(value -> !value.equals(then)).ifPresent(value -> differences.add(
-                "%s %s now, %s then".formatted(what, value, then)));
-    }
-
-    /// Decodes and writes. The latents stay on the disk until the file is there, so that nothing long is done twice.
     private MediaInfo finished(VideoModel opened, Latents latents, Path target, Path kept, Stages stages)
             throws IOException {
         var recipe = latents.recipe();
         OutputFile.requireWritable(target, recipe.width(), recipe.height(), recipe.fps());
-        if (!resume) {
+        if (!writing.resumes()) {
             latents.save(kept);
         }
-        try {
+        return writing.written("denoised", kept, stages, zoetrope, () -> {
             var video = opened.decode(latents, stages);
             stages.enter("write", String.valueOf(target.getFileName()));
             zoetrope.interruption().disposable(false);
-            var how = VideoWriter.Options.defaults().withQuality(quality);
-            var info = VideoWriter.write(video.frames(), target,
-                    anonymous ? how : how.withComment(video.recipe().toJson()));
-            stages.close();
-            if (latentsFile.isEmpty()) {
-                Files.deleteIfExists(kept);
-            }
-            return info;
-        } catch (RuntimeException e) {
-            stages.close();
-            tell("note      the denoised latents are in %s; the same command with --resume goes on from there", kept);
-            throw e;
-        } finally {
-            zoetrope.interruption().disposable(true);
-        }
+            return VideoWriter.write(video.frames(), target, writing.options(video.recipe().toJson()));
+        });
     }
 
     private void tell(String format, Object... values) {
-        if (!quiet) {
+        if (!writing.isQuiet()) {
             zoetrope.terminal().tell(format, values);
         }
     }
