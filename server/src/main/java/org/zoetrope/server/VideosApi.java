@@ -111,15 +111,19 @@ final class VideosApi {
                             job.progress()));
         }
         var file = JobFolder.of(settings.data(), job.id()).existing(variant)
-                .orElseThrow(() -> ApiException.notFound(variant == JobFolder.Variant.SOURCE
-                        ? "%s was not made from a video".formatted(job.id())
-                        : variant == JobFolder.Variant.POSTER
-                                ? "%s was made before there were posters".formatted(job.id())
-                        : "the files of %s are not in this server's folder any more".formatted(job.id())));
+                .orElseThrow(() -> ApiException.notFound(absence(variant).formatted(job.id())));
         ctx.res().setHeader("Content-Disposition", "inline; filename=\"%s\"".formatted(
                 job.id() + variant.file.substring(variant.file.indexOf('.'))));
         ctx.res().setHeader("Cache-Control", "private, max-age=31536000, immutable");
         Ranges.send(ctx.req(), ctx.res(), file, variant.mediaType);
+    }
+
+    private static String absence(JobFolder.Variant of) {
+        return switch (of) {
+            case SOURCE -> "%s was not made from a video";
+            case POSTER -> "%s was made before there were posters";
+            case VIDEO, THUMBNAIL, SPRITESHEET -> "the files of %s are not in this server's folder any more";
+        };
     }
 
     private void cancel(Context ctx) {

@@ -183,6 +183,8 @@ class VideosApiTest {
         assertThat(VideoReader.read(thumbnail).count()).isEqualTo(1);
         assertThat(VideoReader.read(sheet).width()).isEqualTo(5 * number(finished, "width"));
         refused("variant", () -> content(finished.id(), "trailer"));
+        assertThat(served.get("/v1/videos/%s/content?variant=source".formatted(finished.id())).body())
+                .contains("was not made from a video");
         var poster = VideoReader.read(Files.write(folder.resolve("poster.webp"), content(finished.id(), "poster")));
         var first = VideoReader.read(Files.write(folder.resolve("first.mp4"), content(finished.id()))).images().getFirst();
         var difference = IntStream.range(0, first.length).map(i -> Math.abs((poster.images().getFirst()[i] & 255)
