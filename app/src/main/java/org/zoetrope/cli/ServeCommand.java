@@ -28,6 +28,8 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope serve --new-key ada",
                 "  zoetrope serve --host 0.0.0.0 --database \"jdbc:postgresql://db/zoetrope?user=zoetrope\""})
 final class ServeCommand implements Callable<Integer> {
+    private static final int LONGEST_QUEUE = 1_000_000;
+
     @Option(names = {"-m", "--model"}, paramLabel = "DIR",
             description = "A model folder or the name of a bundled one; may be repeated, and the first answers where a "
                     + "program names a model of OpenAI (default: all bundled ones).")
@@ -48,6 +50,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--workers", paramLabel = "N", defaultValue = "1",
             description = "Videos made at the same time; 0 only answers requests (default: 1).")
     private int workers;
+    @Option(names = "--queue-length", paramLabel = "N", defaultValue = "500",
+            description = "Unfinished jobs that one key may have; more are refused (default: 500).")
+    private int queueLength;
     @Option(names = "--memory", paramLabel = "GB",
             description = "What one video may take (default: what the machine has free).")
     private Optional<Double> memory;
@@ -67,6 +72,9 @@ final class ServeCommand implements Callable<Integer> {
         if (workers < 0 || workers > 64) {
             throw new UsageException("%d workers; give 0 to 64", workers);
         }
+        if (queueLength < 1 || queueLength > LONGEST_QUEUE) {
+            throw new UsageException("a queue of %d jobs; give 1 to %d", queueLength, LONGEST_QUEUE);
+        }
         if (port < 0 || port > 65535) {
             throw new UsageException("port %d; give 0 to 65535", port);
         }
@@ -76,7 +84,7 @@ final class ServeCommand implements Callable<Integer> {
                 .map(path -> new ServerSettings.Installed(name(path), path)).toList();
         var settings = ServerSettings.of(folder, installed).address(host, port)
                 .database(Optional.of(database).filter(url -> !url.isBlank())).workers(workers)
-                .options(options.options());
+                .queueLength(queueLength).options(options.options());
         return serve(memory.map(gigabytes -> settings.memoryBytes((long) (gigabytes * 1e9))).orElse(settings));
     }
 

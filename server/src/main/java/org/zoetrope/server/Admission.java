@@ -304,8 +304,8 @@ final class Admission {
             return repeated(before.get(), fingerprint);
         }
         if (store.unfinished(asker.owner()) >= settings.queueLength()) {
-            throw ApiException.tooMany("%d jobs of yours wait already, which is as many as may; try again when some are "
-                    .formatted(settings.queueLength()) + "done");
+            throw ApiException.tooMany("unfinished jobs of yours: %d, as many as one key may have here; try again when "
+                    .formatted(settings.queueLength()) + "one is done, or cancel one");
         }
         var draft = drafting.get();
         var folder = JobFolder.of(settings.data(), draft.job().id());

@@ -87,7 +87,7 @@ class OperationTest {
             var refused = full.post("/v1/videos", REQUEST);
             assertThat(refused.statusCode()).isEqualTo(429);
             assertThat(refused.headers().firstValue("retry-after")).isPresent();
-            assertThat(refused.body()).contains("queue_full");
+            assertThat(refused.body()).contains("queue_full", "unfinished jobs of yours: 2", "cancel one");
         }
     }
 
