@@ -56,6 +56,10 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--memory", paramLabel = "GB",
             description = "What one video may take (default: what the machine has free).")
     private Optional<Double> memory;
+    @Option(names = "--fetch-urls",
+            description = "Let requests give a picture or a video by its address: http or https, at public addresses "
+                    + "of the internet alone (default: nothing is fetched).")
+    private boolean fetchUrls;
     @Mixin private ModelOptions options;
     @Option(names = "--new-key", paramLabel = "NAME",
             description = "Make a key, print it and end. Where there are keys, every request needs one.")
@@ -84,7 +88,7 @@ final class ServeCommand implements Callable<Integer> {
                 .map(path -> new ServerSettings.Installed(name(path), path)).toList();
         var settings = ServerSettings.of(folder, installed).address(host, port)
                 .database(Optional.of(database).filter(url -> !url.isBlank())).workers(workers)
-                .queueLength(queueLength).options(options.options());
+                .queueLength(queueLength).fetchUrls(fetchUrls).options(options.options());
         return serve(memory.map(gigabytes -> settings.memoryBytes((long) (gigabytes * 1e9))).orElse(settings));
     }
 

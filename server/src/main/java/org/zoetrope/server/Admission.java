@@ -73,13 +73,16 @@ final class Admission {
     private final JobQueue queue;
     private final Models models;
     private final UploadDecoder uploads;
+    private final ContentUrl urls;
 
-    Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models, UploadDecoder uploads) {
+    Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models, UploadDecoder uploads,
+            ContentUrl urls) {
         this.settings = settings;
         this.store = store;
         this.queue = queue;
         this.models = models;
         this.uploads = uploads;
+        this.urls = urls;
     }
 
     // ---------------------------------------------------------------- the kinds of request
@@ -148,8 +151,8 @@ final class Admission {
         });
     }
 
-    /// The same with a video that the client has sent along.
-    Job extend(byte[] upload, Form form, Asker asker) {
+    /// The same with a video that the client has sent along, or that is fetched after what can be checked without it.
+    Job extend(Supplier<byte[]> given, Form form, Asker asker) {
         form.allow(union(EXTEND, Set.of("model")));
         return accept("extend", form, asker, () -> {
             prompt(form);
@@ -160,6 +163,7 @@ final class Admission {
                 throw ApiException.invalid("unsupported", "model", "%s does not start from a picture, as extending a video "
                         .formatted(first) + "takes; %s does".formatted(name));
             }
+            var upload = given.get();
             var kind = kind(upload);
             var seen = seen(kind, upload, "video");
             return extended(new Start(name, name.equals(first) ? asked : name, seen.blank(), kind.file(), upload, "",
@@ -207,8 +211,8 @@ final class Admission {
         });
     }
 
-    /// The same with a video that the client has sent along.
-    Job edit(byte[] upload, Form form, Asker asker) {
+    /// The same with a video that the client has sent along, or that is fetched after what can be checked without it.
+    Job edit(Supplier<byte[]> given, Form form, Asker asker) {
         form.allow(union(EDIT, Set.of("model")));
         return accept("edit", form, asker, () -> {
             var shows = form.text("source_prompt").filter(words -> !words.isBlank()).orElseThrow(() -> ApiException
@@ -218,6 +222,7 @@ final class Admission {
             prompt(form);
             var asked = asked(form);
             var name = named(asked);
+            var upload = given.get();
             var kind = kind(upload);
             var seen = seen(kind, upload, "video");
             var clip = seen.blank();
@@ -475,8 +480,8 @@ final class Admission {
         }
         return form.file("input_reference").or(() -> form.text("input_reference[image_url]")
                 .or(() -> form.text("input_reference"))
-                .map(url -> url.startsWith("data:video/") ? DataUrl.video("input_reference", url)
-                        : DataUrl.picture("input_reference", url)));
+                .map(url -> url.startsWith("data:video/") ? urls.video("input_reference", url)
+                        : urls.picture("input_reference", url)).map(Supplier::get));
     }
 
     private Frames decoded(String field, byte[] content) {

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
@@ -51,7 +52,7 @@ public final class Server implements AutoCloseable {
     private final Javalin http;
     private final AtomicBoolean draining = new AtomicBoolean();
 
-    private Server(ServerSettings settings) {
+    private Server(ServerSettings settings, UrlFetcher.Network network) {
         this.settings = settings;
         gate = new Gate(Keys.read(settings.data()), settings);
         database = Database.open(settings.data(), settings.database());
@@ -62,7 +63,10 @@ public final class Server implements AutoCloseable {
         uploads.tidy();
         worker = new Worker(settings, node, store, models, uploads, live, metrics);
         queue = new JobQueue(database, node, settings.workers(), worker::run);
-        api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads), models,
+        var urls = new ContentUrl(settings.fetchUrls()
+                ? Optional.of(new UrlFetcher(network, settings.limits().bodyBytes(), UrlFetcher.TIME))
+                : Optional.empty());
+        api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads, urls), urls, models,
                 live, metrics);
         http = Javalin.create(this::configure);
     }
@@ -71,8 +75,12 @@ public final class Server implements AutoCloseable {
     ///
     /// @throws ServerException if the folder, the database, a key or the address cannot be used
     public static Server start(ServerSettings settings) {
+        return start(settings, UrlFetcher.Network.real());
+    }
+
+    static Server start(ServerSettings settings, UrlFetcher.Network network) {
         var started = System.nanoTime();
-        var server = new Server(settings);
+        var server = new Server(settings, network);
         try {
             server.models.get(server.models.first()); // a first model that cannot be read is told now
             server.takeUp();

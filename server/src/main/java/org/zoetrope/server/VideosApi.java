@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,15 +25,17 @@ final class VideosApi {
     private final ServerSettings settings;
     private final JobStore store;
     private final Admission admission;
+    private final ContentUrl urls;
     private final Models models;
     private final Live live;
     private final Metrics metrics;
 
-    VideosApi(ServerSettings settings, JobStore store, Admission admission, Models models, Live live,
-            Metrics metrics) {
+    VideosApi(ServerSettings settings, JobStore store, Admission admission, ContentUrl urls, Models models,
+            Live live, Metrics metrics) {
         this.settings = settings;
         this.store = store;
         this.admission = admission;
+        this.urls = urls;
         this.models = models;
         this.live = live;
         this.metrics = metrics;
@@ -150,10 +153,11 @@ final class VideosApi {
                 : admission.edit(source(ctx, form), form, asker(ctx)));
     }
 
-    /// The video that a request brought along, as a file or as a data URL.
-    private static Optional<byte[]> upload(Form form) {
+    /// The video that a request brought along, as a file or by a URL.
+    private Optional<Supplier<byte[]>> upload(Form form) {
         var text = form.text("video").filter(words -> !words.isBlank() && !JobFolder.isId(words));
-        var sent = form.file("video").or(() -> text.map(url -> DataUrl.video("video", url)));
+        var sent = form.file("video").<Supplier<byte[]>>map(file -> () -> file).or(() -> text.map(
+                url -> urls.video("video", url)));
         if (sent.isPresent() && (form.text("video[id]").isPresent() || form.file("video").isPresent()
                 && form.text("video").isPresent())) {
             throw ApiException.invalid("invalid_value", "video", "two videos were sent; give a file or an id");

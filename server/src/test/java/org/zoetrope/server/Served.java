@@ -31,6 +31,10 @@ final class Served implements AutoCloseable {
         return new Served(Server.start(settings.apply(settings(data))));
     }
 
+    static Served start(Path data, UnaryOperator<ServerSettings> settings, UrlFetcher.Network network) {
+        return new Served(Server.start(settings.apply(settings(data)), network));
+    }
+
     static ServerSettings settings(Path data) {
         return ServerSettings.of(data, List.of(new ServerSettings.Installed("mini", bundled())))
                 .address("127.0.0.1", 0);

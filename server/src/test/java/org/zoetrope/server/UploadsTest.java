@@ -177,7 +177,8 @@ class UploadsTest {
             var answer = served.post("/v1/videos/edits", JSON.writeValueAsString(Map.of("video", wrong, "prompt", "a",
                     "source_prompt", "b")));
             assertThat(answer.statusCode()).as(wrong).isEqualTo(400);
-            assertThat(answer.body()).contains("\"param\":\"video\"");
+            assertThat(answer.body()).contains("\"param\":\"video\"",
+                    wrong.startsWith("http") ? "serve --fetch-urls" : "data URL");
         }
     }
 

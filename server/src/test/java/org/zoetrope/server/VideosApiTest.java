@@ -378,7 +378,7 @@ class VideosApiTest {
         refused("does not start from a picture", () -> client.videos().create(create("a boat")
                 .inputReference(ImageInputReferenceParam.builder().imageUrl("data:image/png;base64,"
                         + Base64.getEncoder().encodeToString(picture)).build()).build()));
-        refused("fetches nothing from elsewhere", () -> client.videos().create(create("a boat")
+        refused("zoetrope serve --fetch-urls", () -> client.videos().create(create("a boat")
                 .inputReference(ImageInputReferenceParam.builder().imageUrl("http://127.0.0.1/a.png").build())
                 .build()));
         refused("there is no files service", () -> client.videos().create(create("a boat")
