@@ -10,6 +10,7 @@ import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -27,6 +28,9 @@ final class Browser implements AutoCloseable {
     private static final List<Path> PLACES = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser",
             "/usr/bin/google-chrome").map(Path::of).toList();
 
+    private static final Duration LIMIT = Duration.ofSeconds(60); // of whatever is asked of the browser
+    private static final Duration LAST_BREATH = Duration.ofSeconds(10);
+
     private final Process process;
     private final HttpClient http = HttpClient.newHttpClient();
     private final WebSocket socket;
@@ -41,17 +45,18 @@ final class Browser implements AutoCloseable {
     Browser(Path profile) throws IOException, InterruptedException {
         var program = PLACES.stream().filter(Files::isExecutable).findFirst().orElseThrow();
         process = new ProcessBuilder(program.toString(), "--headless", "--no-sandbox", "--disable-gpu",
-                "--disable-dev-shm-usage", "--window-size=1280,900", "--remote-debugging-port=0",
+                "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync", "--window-size=1280,900", "--remote-debugging-port=0",
                 "--user-data-dir=" + profile, "about:blank").redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         var port = Served.eventually(() -> lines(profile.resolve("DevToolsActivePort")), lines -> lines.size() > 1)
                 .getFirst();
-        var pages = http.send(HttpRequest.newBuilder(URI.create("http://127.0.0.1:%s/json/list".formatted(port))).build(),
-                HttpResponse.BodyHandlers.ofString()).body();
+        var pages = http.send(HttpRequest.newBuilder(URI.create("http://127.0.0.1:%s/json/list".formatted(port)))
+                .timeout(LIMIT).build(), HttpResponse.BodyHandlers.ofString()).body();
         var page = Stream.of(JSON.readValue(pages, JsonNode[].class))
                 .filter(target -> target.path("type").asText().equals("page")).findFirst().orElseThrow();
         socket = http.newWebSocketBuilder().buildAsync(URI.create(page.path("webSocketDebuggerUrl").asText()),
-                new Listener()).join();
+                new Listener()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
     }
 
     private static List<String> lines(Path file) {
@@ -83,6 +88,22 @@ final class Browser implements AutoCloseable {
             from.request(1);
             return CompletableFuture.completedFuture(null);
         }
+
+        @Override
+        public CompletionStage<?> onClose(WebSocket from, int status, String reason) {
+            hangUp(new IOException("the browser hung up with %d %s".formatted(status, reason)));
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public void onError(WebSocket from, Throwable error) {
+            hangUp(error);
+        }
+
+        /// Whoever waits for an answer is told that there will be none.
+        private void hangUp(Throwable why) {
+            answers.values().forEach(answer -> answer.completeExceptionally(why));
+        }
     }
 
     private JsonNode command(String method, Map<String, Object> parameters) {
@@ -91,8 +112,8 @@ final class Browser implements AutoCloseable {
         answers.put(id, answer);
         try {
             socket.sendText(JSON.writeValueAsString(Map.of("id", id, "method", method, "params", parameters)), true)
-                    .join();
-            var result = answer.get(60, TimeUnit.SECONDS);
+                    .get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+            var result = answer.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
             if (result.has("error")) {
                 throw new AssertionError(method + ": " + result.path("error"));
             }
@@ -162,16 +183,20 @@ final class Browser implements AutoCloseable {
     }
 
     void screenshot(Path file) throws IOException {
-        Files.write(file, Base64.getDecoder().decode(command("Page.captureScreenshot", Map.of()).path("data").asText()));
+        Files.write(file, Base64.getDecoder().decode(command("Page.captureScreenshot", Map.of()).path("data")
+                .asText()));
     }
 
-    /// Returns when none of its processes is left to write into the profile, whose folder may be deleted then.
+    /// Returns when none of its processes is left to write into the profile, whose folder may be deleted then. That is
+    /// not waited for without end: a killed process looks alive until its parent has asked how it ended, and not every
+    /// machine has one who asks for those whose parent is gone.
     @Override
     public void close() {
         socket.abort();
         http.shutdownNow();
         var all = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
         all.forEach(ProcessHandle::destroyForcibly);
-        all.forEach(one -> one.onExit().join());
+        CompletableFuture.allOf(all.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
+                .completeOnTimeout(null, LAST_BREATH.toSeconds(), TimeUnit.SECONDS).join();
     }
 }

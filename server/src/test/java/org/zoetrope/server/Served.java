@@ -55,12 +55,12 @@ final class Served implements AutoCloseable {
     }
 
     static HttpResponse<String> post(String address, String path, String json) {
-        return send(HttpRequest.newBuilder(URI.create(address + path)).header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofString(json)).build());
+        return send(HttpRequest.newBuilder(URI.create(address + path)).timeout(PATIENCE)
+                .header("Content-Type", "application/json").POST(HttpRequest.BodyPublishers.ofString(json)).build());
     }
 
     HttpResponse<String> send(String method, String path, String body, String... headers) {
-        var request = HttpRequest.newBuilder(URI.create(address() + path)).method(method,
+        var request = HttpRequest.newBuilder(URI.create(address() + path)).timeout(PATIENCE).method(method,
                 body.isEmpty() ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(body));
         if (headers.length > 0) {
             request.headers(headers);
@@ -70,8 +70,8 @@ final class Served implements AutoCloseable {
 
     HttpResponse<byte[]> bytes(String path, String... headers) {
         try {
-            return HTTP.send(HttpRequest.newBuilder(URI.create(address() + path)).headers(headers).build(),
-                    HttpResponse.BodyHandlers.ofByteArray());
+            return HTTP.send(HttpRequest.newBuilder(URI.create(address() + path)).timeout(PATIENCE).headers(headers)
+                    .build(), HttpResponse.BodyHandlers.ofByteArray());
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);
         }

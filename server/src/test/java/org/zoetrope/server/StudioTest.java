@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -12,13 +13,17 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The studio in a real browser: an afternoon of somebody who makes videos. Skipped where there is no Chromium.
 @EnabledIf("org.zoetrope.server.Browser#isInstalled")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@ExtendWith(Story.class)
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
 class StudioTest {
     private static final String NOTHING_RUNS = "!document.querySelector('#queue').children.length";
     /// By how much a channel of the poster differs from the first frame of the video, in the mean.
@@ -29,13 +34,18 @@ class StudioTest {
                 const video = Object.assign(document.createElement('video'), {src: player.src, muted: true,
                     preload: 'auto'});
                 await Promise.all([poster.decode(), new Promise(seen => { video.onloadeddata = seen; })]);
-                const pixels = picture => {
+                const pixels = async picture => {
                     const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 64});
                     const pen = canvas.getContext('2d');
-                    pen.drawImage(picture, 0, 0);
-                    return pen.getImageData(0, 0, 64, 64).data;
+                    for (let tries = 0; tries < 400; tries++) { // it may know of its first frame before it draws it
+                        pen.drawImage(picture, 0, 0);
+                        const drawn = pen.getImageData(0, 0, 64, 64).data;
+                        if (drawn[3]) return drawn;
+                        await new Promise(later => setTimeout(later, 50));
+                    }
+                    throw new Error('nothing is drawn of ' + picture.src);
                 };
-                const [a, b] = [pixels(poster), pixels(video)];
+                const [a, b] = [await pixels(poster), await pixels(video)];
                 return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
             })()
             """;
@@ -46,6 +56,7 @@ class StudioTest {
     private Browser browser;
 
     @BeforeAll
+    @Timeout(value = 4, unit = TimeUnit.MINUTES)
     void start() throws IOException, InterruptedException {
         served = Served.start(folder.resolve("data"), settings -> settings);
         browser = new Browser(Files.createDirectory(folder.resolve("profile")));
@@ -54,6 +65,7 @@ class StudioTest {
     }
 
     @AfterAll
+    @Timeout(value = 2, unit = TimeUnit.MINUTES)
     void stop() {
         browser.close();
         served.close();
@@ -126,8 +138,7 @@ class StudioTest {
         browser.evaluate("document.querySelector('#mask').focus()");
         browser.press("ArrowRight", false);
         browser.press(" ", false);
-        assertThat(browser.evaluate("document.querySelector('#mask').getAttribute('aria-label')").asText())
-                .isEqualTo("Mask: a part of the picture is marked");
+        browser.await("document.querySelector('#mask').ariaLabel === 'Mask: a part of the picture is marked'");
         picture("edit");
         browser.click("#go");
         browser.await("document.querySelector('#gallery').children.length === 2 && " + NOTHING_RUNS);
