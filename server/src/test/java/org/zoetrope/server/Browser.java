@@ -15,9 +15,11 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -36,6 +38,7 @@ final class Browser implements AutoCloseable {
     private final WebSocket socket;
     private final AtomicInteger commands = new AtomicInteger();
     private final Map<Integer, CompletableFuture<JsonNode>> answers = new ConcurrentHashMap<>();
+    private final Queue<String> faults = new ConcurrentLinkedQueue<>();
 
     static boolean isInstalled() {
         return PLACES.stream().anyMatch(Files::isExecutable);
@@ -57,6 +60,7 @@ final class Browser implements AutoCloseable {
                 .filter(target -> target.path("type").asText().equals("page")).findFirst().orElseThrow();
         socket = http.newWebSocketBuilder().buildAsync(URI.create(page.path("webSocketDebuggerUrl").asText()),
                 new Listener()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+        command("Runtime.enable", Map.of());
     }
 
     private static List<String> lines(Path file) {
@@ -76,6 +80,10 @@ final class Browser implements AutoCloseable {
             if (last) {
                 try {
                     var answer = JSON.readTree(message.toString());
+                    if (answer.path("method").asText().equals("Runtime.exceptionThrown")) {
+                        faults.add(answer.path("params").path("exceptionDetails").path("exception").path("description")
+                                .asText());
+                    }
                     var waiting = answers.remove(answer.path("id").asInt(-1));
                     if (waiting != null) {
                         waiting.complete(answer);
@@ -158,6 +166,11 @@ final class Browser implements AutoCloseable {
         for (var type : List.of("rawKeyDown", "keyUp")) {
             command("Input.dispatchKeyEvent", Map.of("type", type, "key", key, "modifiers", control ? 2 : 0));
         }
+    }
+
+    /// What scripts of the pages so far have thrown and not caught.
+    List<String> faults() {
+        return List.copyOf(faults);
     }
 
     /// What of the page can be focused and has no name in the tree that screen readers are given.

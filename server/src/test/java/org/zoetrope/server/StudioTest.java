@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -69,6 +70,11 @@ class StudioTest {
     void stop() {
         browser.close();
         served.close();
+    }
+
+    @AfterEach
+    void noScriptBreaks() {
+        assertThat(browser.faults()).isEmpty();
     }
 
     private int cards() {
@@ -163,6 +169,9 @@ class StudioTest {
         browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
         browser.open(served.address() + "/?again");
         browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
+        browser.await("""
+                document.querySelector('#queue canvas').getContext('2d').getImageData(64, 64, 1, 1).data[3] === 255
+                """); // the preview
         browser.click("#queue button");
         browser.await(NOTHING_RUNS + " && document.querySelector('#gallery .failed')?.textContent === 'cancelled'");
         assertThat(cards()).isEqualTo(3);

@@ -382,7 +382,7 @@ function tell(job, now) {
 function show(job, preview) {
     const image = new Image();
     image.onload = () => {
-        job.film = {image, ...preview};
+        job.film = {...preview, image};
         draw(job);
         if (!job.timer && !still.matches && preview.frames > 1) {
             job.timer = setInterval(() => { job.frame++; draw(job); }, 1000 / Math.max(1, preview.fps));
