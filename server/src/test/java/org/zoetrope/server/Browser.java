@@ -32,6 +32,11 @@ final class Browser implements AutoCloseable {
 
     private static final Duration LIMIT = Duration.ofSeconds(60); // of whatever is asked of the browser
     private static final Duration LAST_BREATH = Duration.ofSeconds(10);
+    private static final int MOST_TABS = 100;
+    /// Keys that do something of themselves, by the numbers that Windows gave them.
+    private static final Map<String, Integer> CODES = Map.of("Tab", 9, "Enter", 13, " ", 32, "ArrowLeft", 37, "ArrowUp",
+            38, "ArrowRight", 39, "ArrowDown", 40);
+    private static final Map<String, String> TEXTS = Map.of("Enter", "\r", " ", " ");
 
     private final Process process;
     private final HttpClient http = HttpClient.newHttpClient();
@@ -163,9 +168,35 @@ final class Browser implements AutoCloseable {
 
     /// Presses a key, as its name in the DOM.
     void press(String key, boolean control) {
-        for (var type : List.of("rawKeyDown", "keyUp")) {
-            command("Input.dispatchKeyEvent", Map.of("type", type, "key", key, "modifiers", control ? 2 : 0));
+        var text = control ? "" : TEXTS.getOrDefault(key, "");
+        for (var type : List.of(text.isEmpty() ? "rawKeyDown" : "keyDown", "keyUp")) {
+            command("Input.dispatchKeyEvent", Map.of("type", type, "key", key, "modifiers", control ? 2 : 0,
+                    "windowsVirtualKeyCode", CODES.getOrDefault(key, 0), "text", type.equals("keyUp") ? "" : text));
         }
+    }
+
+    /// Goes on to the next thing that can be used until it is this one, as somebody without a mouse does.
+    void tabTo(String selector) {
+        var there = "document.activeElement?.matches('%s') ?? false".formatted(selector);
+        for (var tabs = 0; !evaluate(there).asBoolean(); tabs++) {
+            if (tabs > MOST_TABS) {
+                throw new AssertionError("the tab key does not lead to " + selector);
+            }
+            press("Tab", false);
+        }
+    }
+
+    /// Chooses a file, as in the dialog that a page opens for it.
+    void choose(String selector, Path file) {
+        var input = command("Runtime.evaluate", Map.of("expression", "document.querySelector('%s')"
+                .formatted(selector))).path("result").path("objectId").asText();
+        command("DOM.setFileInputFiles", Map.of("files", List.of(file.toString()), "objectId", input));
+    }
+
+    /// Makes the window as large as the screen of some device.
+    void resize(int width, int height) {
+        command("Emulation.setDeviceMetricsOverride", Map.of("width", width, "height", height, "deviceScaleFactor", 1,
+                "mobile", false));
     }
 
     /// What scripts of the pages so far have thrown and not caught.

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -26,6 +27,9 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(Story.class)
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 class StudioTest {
+    private static final String NO_EXTENSIONS = "To extend a video takes a model that starts from a picture, and none "
+            + "is installed here. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) and start the server with --model "
+            + "for it.";
     private static final String NOTHING_RUNS = "!document.querySelector('#queue').children.length";
     /// By how much a channel of the poster differs from the first frame of the video, in the mean.
     private static final String FIRST_FRAME_DIFFERS = """
@@ -133,8 +137,27 @@ class StudioTest {
                 .isEqualTo("a red circle moves right");
     }
 
+    /// What no model here can do is not missing from the page: it says what would have to be installed.
     @Test
     @Order(4)
+    void whatCannotBeDoneHereSaysWhy() {
+        assertThat(browser.evaluate("document.querySelector('#extend').ariaDisabled").asText()).isEqualTo("true");
+        assertThat(browser.evaluate("""
+                document.getElementById(document.querySelector('#extend').getAttribute('aria-describedby')).textContent
+                """).asText()).isEqualTo(NO_EXTENSIONS);
+        browser.tabTo("#extend");
+        browser.press("Enter", false);
+        browser.await("/^To extend a video/.test(document.querySelector('#announcer').textContent)");
+        assertThat(browser.evaluate("document.querySelector('#viewer').open && document.querySelector('#base').hidden")
+                .asBoolean()).as("nothing else happens").isTrue();
+        for (var other : List.of("#edit", "#remix")) {
+            assertThat(browser.evaluate("document.querySelector('%s').ariaDisabled".formatted(other)).asText())
+                    .as(other).isEqualTo("false");
+        }
+    }
+
+    @Test
+    @Order(5)
     void anEditShowsWhatChangesAndKeepsToItsMask() throws IOException {
         browser.click("#edit");
         browser.type("#prompt", "a blue circle moves right");
@@ -160,7 +183,7 @@ class StudioTest {
     }
 
     @Test
-    @Order(5)
+    @Order(6)
     void aPageThatIsReloadedFindsItsJobsAndCancelsThem() {
         browser.click("#no-base");
         browser.type("#prompt", "a long wait");
@@ -178,7 +201,7 @@ class StudioTest {
     }
 
     @Test
-    @Order(6)
+    @Order(7)
     void theGalleryIsSearched() {
         browser.type("#search", "blue");
         browser.await("document.querySelector('#gallery').children.length === 1");
@@ -188,7 +211,7 @@ class StudioTest {
 
     /// The visitor's own video is one that was made here before, dropped as a file.
     @Test
-    @Order(7)
+    @Order(8)
     void aVideoOfOnesOwnIsEdited() throws IOException {
         browser.type("#search", "red circle");
         browser.await("document.querySelector('#gallery').children.length === 1");
@@ -204,6 +227,11 @@ class StudioTest {
                 """);
         browser.await("/Edits .holiday.mp4/.test(document.querySelector('#base').textContent)");
         browser.await("!document.querySelector('#mask-field').hidden && document.querySelector('#mask').width === 64");
+        assertThat(browser.evaluate("document.activeElement.value").asText()).as("what is done is asked next")
+                .isEqualTo("edit");
+        assertThat(browser.evaluate("document.querySelector('#ways [value=extend]').disabled").asBoolean()).isTrue();
+        assertThat(browser.evaluate("document.querySelector('#ways-why').textContent").asText())
+                .isEqualTo(NO_EXTENSIONS);
         browser.type("#from", "a red circle moves right");
         browser.type("#prompt", "a green circle moves right");
         assertThat(browser.evaluate("document.querySelector('#change del').textContent").asText()).isEqualTo("red");
@@ -225,7 +253,7 @@ class StudioTest {
 
     /// The button and what it has to say stay in sight, however long the form is.
     @Test
-    @Order(8)
+    @Order(9)
     void whatIsWrongIsSeenWhereOneLooks() throws IOException {
         browser.evaluate("document.querySelector('#no-base').click()");
         browser.type("#prompt", "a red circle");
@@ -247,7 +275,7 @@ class StudioTest {
 
     /// What a screen reader says of everything that can be used is more than its kind.
     @Test
-    @Order(10)
+    @Order(11)
     void everythingThatIsUsedHasARoleAndAName() {
         assertThat(browser.unnamed()).isEmpty();
         browser.type("#search", "blue");
@@ -264,7 +292,7 @@ class StudioTest {
 
     /// Every control has a name that a screen reader can say.
     @Test
-    @Order(9)
+    @Order(10)
     void everyControlHasAName() {
         assertThat(browser.evaluate("""
                 [...document.querySelectorAll('input, textarea, select, button, a[href]')].filter(e =>

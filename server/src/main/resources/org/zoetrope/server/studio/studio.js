@@ -8,11 +8,14 @@ const PAGE = 24;
 const models = new Map();
 const watched = new Map(); // id of an unfinished job -> what is shown of it
 let oldest = '';
-let base = null; // the video that the next one starts from; with a `file`, if it is the visitor's own
-let way = 'remix'; // or 'edit'
+// What the next video begins with: nothing, a video of this server, or {file, picture, prompt} of the visitor's own.
+let base = null;
+let way = 'start'; // what is done with it; or 'edit', or 'extend'
+let masked = null; // the base that the mask lies over
 let marked = false; // whether something is painted in the mask
-const EDIT_FIELDS = ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'source_prompt', 'method',
-    'speed'];
+const PICTURE = /^image\/(png|jpeg)$/, VIDEO = /^video\/|^image\/(gif|webp)$/, VIDEO_NAME = /\.(mkv|avi)$/i;
+const FETCH = 'Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) and start the server with --model for it.';
+const ACTIONS = {edit: 'edit', remix: 'start', extend: 'extend'}; // button of the viewer -> way
 let shown = null; // the video in the viewer
 
 // ---------------------------------------------------------------- talking to the server
@@ -84,25 +87,13 @@ async function listModels() {
         models.set(model.id, model);
         $('model').append(new Option(model.error ? `${model.id} (not usable)` : model.id, model.id));
     }
-    modelChosen();
+    $('upload-label').textContent = installed(true) ? 'A picture or video of yours' : 'A video of yours';
 }
 
 function modelChosen() {
     const model = models.get($('model').value);
-    if (!model || model.error) {
-        say($('form-error'), model?.error ?? '');
-        return;
-    }
-    say($('form-error'), '');
-    const suggest = (id, value) => { $(id).placeholder = value; };
-    suggest('width', model.width);
-    suggest('height', model.height);
-    suggest('frames', model.num_frames);
-    suggest('fps', model.fps);
-    suggest('steps', model.steps);
-    suggest('guidance', model.guidance_scale);
-    $('width').step = $('height').step = model.size_step;
-    $('picture-field').hidden = !model.takes_image;
+    say($('form-error'), model?.error ?? '');
+    shape();
 }
 
 async function submit(event) {
@@ -114,23 +105,20 @@ async function submit(event) {
         return;
     }
     const body = new FormData();
-    const edits = base && way === 'edit';
-    for (const element of $('form').querySelectorAll('[name]')) {
-        const takes = edits ? EDIT_FIELDS.includes(element.name) || base.file && element.name === 'model'
-            : !['source_prompt', 'method', ...(base ? ['model'] : [])].includes(element.name);
-        if (takes && element.value.trim()) body.set(element.name, element.value.trim());
+    for (const name of fields()) {
+        const value = $('form').elements[name].value.trim();
+        if (value) body.set(name, value);
     }
     const width = $('width').value || $('width').placeholder, height = $('height').value || $('height').placeholder;
-    if (!base && ($('width').value || $('height').value)) body.set('size', `${width}x${height}`);
-    if (!base && $('picture').files.length) body.set('input_reference', $('picture').files[0]);
-    if (base && !edits) body.set('strength', $('strength').value);
-    if (edits && base.file) body.set('video', base.file, 'video');
-    else if (edits) body.set('video[id]', base.id);
-    if (edits && marked) body.set('mask', await mask(), 'mask.png');
+    const sized = !base || way === 'start' && base.file;
+    if (sized && ($('width').value || $('height').value)) body.set('size', `${width}x${height}`);
+    if (base && way === 'start' && !base.picture) body.set('strength', $('strength').value);
+    if (base?.file) body.set(way === 'start' ? 'input_reference' : 'video', base.file, base.file.name);
+    else if (base && way !== 'start') body.set('video[id]', base.id);
+    if (base && way === 'edit' && marked) body.set('mask', await mask(), 'mask.png');
     $('go').disabled = true;
     try {
-        const video = await ask(edits ? '/v1/videos/edits' : base ? `/v1/videos/${base.id}/remix` : '/v1/videos', {
-            method: 'POST', body,
+        const video = await ask(door(), {method: 'POST', body,
             headers: {'Idempotency-Key': crypto.randomUUID?.() ?? String(Math.random())}});
         announce('The video is in the queue.');
         watch(video);
@@ -141,29 +129,180 @@ async function submit(event) {
     }
 }
 
-function startFrom(video, how = 'remix') {
-    base = video;
+// Which fields of the form are sent as they are.
+function fields() {
+    const edits = base && way === 'edit';
+    return ['prompt', 'negative_prompt', 'seed', 'steps', 'guidance_scale', 'speed',
+        ...(edits ? ['source_prompt', 'method'] : ['num_frames', 'fps']), ...(base?.id ? [] : ['model'])];
+}
+
+function door() {
+    if (base && way === 'edit') return '/v1/videos/edits';
+    if (base && way === 'extend') return '/v1/videos/extensions';
+    return base?.id ? `/v1/videos/${base.id}/remix` : '/v1/videos';
+}
+
+// ---------------------------------------------------------------- what the next video begins with
+
+const installed = takesImage => [...models.values()].find(m => !m.error && m.takes_image === takesImage);
+
+// Why something cannot be done with what a video begins with; empty if it can.
+function why(how, from) {
+    if (how === 'extend') {
+        return installed(true) ? '' : 'To extend a video takes a model that starts from a picture, and none is '
+            + `installed here. ${FETCH}`;
+    }
+    if (from.picture) {
+        return installed(true) ? '' : 'None of the models that are installed here starts from a picture. ' + FETCH;
+    }
+    if (from.id) {
+        return models.get(from.made_by)?.takes_image ? `${from.made_by}, which made this video, starts from a picture: `
+            + 'it neither edits a video nor starts from one.' : '';
+    }
+    return installed(false) ? '' : 'To edit a video, or to start from one, takes a model that starts from words alone, '
+        + 'and none is installed here.';
+}
+
+// Takes the first of these files that the next video can begin with.
+function take(files) {
+    const file = [...files].find(f => PICTURE.test(f.type) || VIDEO.test(f.type) || VIDEO_NAME.test(f.name));
+    const own = file && {file, picture: PICTURE.test(file.type), prompt: ''};
+    const how = own && (own.picture ? ['start'] : ['edit', 'start', 'extend']).find(one => !why(one, own));
+    if (!how) {
+        $('upload').value = '';
+        say($('form-error'), file ? why('start', own) : 'This is neither a video (mp4, mov, mkv, webm, gif, webp, avi) '
+            + 'nor a picture (png, jpeg).');
+        return;
+    }
+    say($('form-error'), '');
+    startFrom(own, how);
+    (own.picture ? $('prompt') : document.querySelector('#ways :checked')).focus();
+    look(own);
+}
+
+// Finds the first frame of the visitor's own file, if this browser can show it.
+async function look(own) {
+    const address = URL.createObjectURL(own.file);
+    try {
+        const picture = own.file.type.startsWith('image/') ? new Image() : document.createElement('video');
+        const seen = new Promise((yes, no) => {
+            picture.onload = picture.onloadeddata = yes;
+            picture.onerror = no;
+        });
+        Object.assign(picture, {muted: true, preload: 'auto', src: address});
+        await seen;
+        own.seconds = Number.isFinite(picture.duration) ? picture.duration : 0;
+        // The server cuts the sides of videos to even lengths, and a mask is as large as the video.
+        const even = own.picture ? ~0 : ~1;
+        const width = (picture.videoWidth ?? picture.naturalWidth) & even;
+        const height = (picture.videoHeight ?? picture.naturalHeight) & even;
+        const scale = own.picture ? Math.min(1, 640 / Math.max(width, height)) : 1;
+        const canvas = Object.assign(document.createElement('canvas'), {width: Math.ceil(width * scale),
+            height: Math.ceil(height * scale)});
+        const pen = canvas.getContext('2d');
+        if (own.picture) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+        // A browser may know of the first frame of a video a moment before it draws it.
+        for (let tries = 0; !own.picture && tries < 40 && !pen.getImageData(0, 0, 1, 1).data[3]; tries++) {
+            if (tries) await new Promise(later => setTimeout(later, 50));
+            pen.drawImage(picture, 0, 0);
+        }
+        own.frame = {picture: canvas.toDataURL(), width, height};
+    } catch {
+        own.unseen = true; // a format that this browser does not show: it is used without a preview and a mask
+    } finally {
+        URL.revokeObjectURL(address);
+    }
+    if (base === own) shape();
+}
+
+function startFrom(from, how = 'start') {
+    base = from;
     way = how;
-    const edits = Boolean(video) && how === 'edit';
-    for (const id of ['from-field', 'edit-field', 'change']) $(id).hidden = !edits;
-    $('prompt-label').textContent = edits ? 'What it should show instead' : 'Prompt';
-    for (const id of ['width', 'height', 'frames', 'fps']) $(id).parentElement.hidden = edits; // an edit keeps these
-    if (edits) {
-        $('from').value = video.prompt;
-        if (!video.file) maskOver(content(video.id, 'poster'), video.width, video.height);
+    if (from?.id) from.frame = {picture: content(from.id, 'poster'), width: from.width, height: from.height};
+    if (from) $('from').value = from.prompt;
+    else $('upload').value = '';
+    shape();
+    if (from && how === 'edit') showChange();
+}
+
+// Shows the form as it is for what the next video begins with, what is done with that, and the model.
+function shape() {
+    const how = base ? way : 'create';
+    const ours = Boolean(base?.id), clip = Boolean(base) && !base.picture;
+    chooseModel(how);
+    const model = models.get($('model').value);
+    $('own').hidden = Boolean(base);
+    $('base').hidden = !base;
+    if (base) showBase(model);
+    for (const id of ['from-field', 'edit-field', 'change']) $(id).hidden = how !== 'edit';
+    for (const id of ['frames', 'fps']) $(id).parentElement.hidden = how === 'edit'; // an edit keeps these
+    for (const id of ['width', 'height']) {
+        $(id).parentElement.hidden = how === 'edit' || how === 'extend' || how === 'start' && ours;
     }
+    $('strength-field').hidden = !(how === 'start' && clip);
+    $('prompt-label').textContent = {edit: 'What it should show instead', extend: 'What happens next'}[how] ?? 'Prompt';
+    $('go').textContent = {edit: 'Edit the video', extend: 'Extend the video',
+        start: `Make a video from this ${clip ? 'one' : 'picture'}`, create: 'Make the video'}[how];
+    if (how === 'edit' && masked !== base) {
+        if (base.frame) maskOver(base.frame);
+        else showMask(false);
+    }
+    suggest(how, model);
     speeds();
-    $('base').hidden = !video;
-    $('own').hidden = Boolean(video);
-    if (!video) $('upload').value = '';
-    $('strength-field').hidden = !video || edits;
-    $('width').disabled = $('height').disabled = Boolean(video);
-    $('model').disabled = Boolean(video) && !video.file;
-    if (video) {
-        $('base').querySelector('span').textContent =
-            `${edits ? 'Edits' : 'Starts from'} “${video.file?.name ?? video.prompt}”.`;
+}
+
+// Offers the models that can do it, and chooses the first of them if another one is chosen.
+function chooseModel(how) {
+    const takesImage = how === 'extend' || Boolean(base?.picture);
+    const fits = model => !base || !model.error && model.takes_image === takesImage;
+    for (const option of $('model').options) option.disabled = !fits(models.get(option.value));
+    $('model').disabled = Boolean(base?.id);
+    const made = models.get(base?.made_by);
+    if (base?.id && (how !== 'extend' || made?.takes_image)) $('model').value = base.made_by;
+    else if ($('model').selectedOptions[0]?.disabled ?? true) {
+        $('model').value = (base ? installed(takesImage) : installed(false) ?? installed(true))?.id ?? '';
     }
-    $('go').textContent = edits ? 'Edit the video' : video ? 'Make another from this video' : 'Make the video';
+}
+
+function showBase(model) {
+    const {file, frame, picture, seconds} = base;
+    const words = {edit: 'Edits', start: 'Starts from', extend: 'Goes on from'}[way];
+    $('base-words').textContent = `${words} “${file?.name ?? base.prompt}”.`;
+    $('base-facts').textContent = [frame && `${frame.width} × ${frame.height}`, seconds && `${Number(seconds).toFixed(1)} s`,
+        file && megabytes(file.size), base.unseen && 'not shown by this browser'].filter(Boolean).join(', ');
+    $('base-picture').hidden = !frame;
+    if (frame && $('base-picture').getAttribute('src') !== frame.picture) $('base-picture').src = frame.picture;
+    $('no-base').textContent = file ? 'Remove' : 'Start from nothing instead';
+    $('no-base').ariaLabel = file ? `Remove ${file.name}` : null;
+    $('ways').hidden = Boolean(picture);
+    for (const one of $('ways').querySelectorAll('input')) {
+        one.disabled = Boolean(why(one.value, base));
+        one.checked = one.value === way;
+    }
+    const by = model ? ` ${model.id} makes it.` : '';
+    const help = picture ? `It is the first frame.${by}` : {
+        edit: 'Only what the words say changes in it.',
+        start: 'Another video begins with this one, and departs from it as far as you say.',
+        extend: `More follows its last frame.${by}`}[way];
+    if ($('ways-help').textContent !== help) $('ways-help').textContent = help; // is read out when it changes
+    const reasons = picture ? [] : ['edit', 'start', 'extend'].map(one => why(one, base)).filter(Boolean);
+    say($('ways-why'), [...new Set(reasons)].join(' '));
+}
+
+function megabytes(bytes) {
+    return bytes < 1e5 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+// What is taken where the visitor says nothing.
+function suggest(how, model) {
+    if (!model || model.error) return;
+    const then = how === 'start' && base.id ? base : model; // another video from one keeps its settings
+    const clip = how === 'start' && base.file && !base.picture;
+    const values = {width: model.width, height: model.height, steps: then.steps, seed: then.seed ?? 'random',
+        guidance: how === 'edit' ? 5 : then.guidance_scale, fps: clip ? 'as it has' : then.fps,
+        frames: clip ? `up to ${model.num_frames}` : then.num_frames};
+    for (const [id, value] of Object.entries(values)) $(id).placeholder = value;
+    $('width').step = $('height').step = model.size_step;
 }
 
 // Of the methods of editing only one follows a path on which steps can be taken over.
@@ -175,36 +314,8 @@ function speeds() {
 
 // ---------------------------------------------------------------- editing
 
-// Takes a video of the visitor's own. Its first frame goes under the mask, if this browser can show it.
-async function editOwn(file) {
-    startFrom({file, prompt: ''}, 'edit');
-    $('guidance').placeholder = 5;
-    showMask(false);
-    showChange();
-    $('from').focus();
-    const address = URL.createObjectURL(file);
-    try {
-        const picture = file.type.startsWith('image/') ? new Image() : document.createElement('video');
-        const shown = new Promise((yes, no) => {
-            picture.onload = picture.onloadeddata = yes;
-            picture.onerror = no;
-        });
-        Object.assign(picture, {muted: true, preload: 'auto', src: address});
-        await shown;
-        // The server cuts sides to even lengths, and a mask is as large as the video.
-        const canvas = Object.assign(document.createElement('canvas'), {
-            width: (picture.videoWidth ?? picture.naturalWidth) & ~1,
-            height: (picture.videoHeight ?? picture.naturalHeight) & ~1});
-        canvas.getContext('2d').drawImage(picture, 0, 0);
-        if (base?.file === file) maskOver(canvas.toDataURL(), canvas.width, canvas.height);
-    } catch {
-        // A format that this browser does not show: it is edited without a mask.
-    } finally {
-        URL.revokeObjectURL(address);
-    }
-}
-
-function maskOver(picture, width, height) {
+function maskOver({picture, width, height}) {
+    masked = base;
     $('mask-picture').src = picture;
     $('mask').width = width;
     $('mask').height = height;
@@ -213,6 +324,7 @@ function maskOver(picture, width, height) {
 }
 
 function showMask(there) {
+    if (!there) masked = null;
     for (const id of ['mask-field', 'mask-help']) $(id).hidden = !there;
     $('brush').parentElement.hidden = !there;
     marked = false;
@@ -498,13 +610,15 @@ async function view(id) {
         $('download').download = `${video.prompt.replace(/[^\p{L}\p{N}]+/gu, '-').slice(0, 48) || 'video'}.mp4`;
         $('sheet').href = content(id, 'spritesheet');
     }
-    for (const action of ['download', 'sheet', 'edit', 'remix', 'share']) $(action).hidden = !done;
+    for (const action of ['download', 'sheet', 'share', ...Object.keys(ACTIONS)]) $(action).hidden = !done;
+    reasons(done ? video : null);
     $('compare-toggle').hidden = !(done && (video.remixed_from_video_id || video.uploaded));
     $('notices').replaceChildren(...[...(done ? [] : [video.error?.message ?? 'failed']), ...video.notices]
         .map(text => Object.assign(document.createElement('li'), {textContent: text})));
     const rows = {Model: video.made_by, Seed: video.seed, Size: `${video.width} × ${video.height}`,
         Frames: `${video.num_frames} at ${video.fps} per second`, Steps: video.steps, Guidance: video.guidance_scale,
         ...(video.speed === 'lossless' ? {} : {Speed: video.speed}),
+        ...(video.strength ? {'Given up': video.strength} : {}),
         'Negative prompt': video.negative_prompt || 'none',
         ...(video.source_prompt ? {'Edited by': video.method, 'Showed before': video.source_prompt} : {}),
         Made: new Date((video.completed_at ?? video.created_at) * 1000).toLocaleString(), Id: video.id};
@@ -513,6 +627,40 @@ async function view(id) {
         Object.assign(document.createElement('dd'), {textContent: value})]));
     if (!$('viewer').open) $('viewer').showModal();
     $('viewer').append($('announcer')); // what is outside of an open dialog is neither seen nor read out
+}
+
+// Says below the buttons why some cannot be used with this video. They keep the focus, so that it is read out.
+function reasons(video) {
+    const lines = new Map();
+    for (const [button, how] of Object.entries(ACTIONS)) {
+        const reason = video ? why(how, video) : '';
+        $(button).ariaDisabled = Boolean(reason);
+        if (reason && !lines.has(reason)) {
+            lines.set(reason, Object.assign(document.createElement('li'), {id: `why-not-${button}`,
+                textContent: reason}));
+        }
+        if (reason) $(button).setAttribute('aria-describedby', lines.get(reason).id);
+        else $(button).removeAttribute('aria-describedby');
+    }
+    $('reasons').replaceChildren(...lines.values());
+}
+
+// Leaves the viewer for the form, which begins with its video then.
+function begin(how) {
+    const video = shown;
+    const reason = why(how, video);
+    if (reason) {
+        announce(reason);
+        return;
+    }
+    $('viewer').close();
+    reuse(video);
+    if (how !== 'start') { // the settings of one kind of run are no good ones for another
+        for (const id of ['seed', 'steps', 'guidance', 'frames', 'fps']) $(id).value = '';
+        $('speed').value = 'lossless';
+    }
+    startFrom(video, how);
+    $('prompt').focus();
 }
 
 function compare(on) {
@@ -582,7 +730,12 @@ function later(action, milliseconds) {
 $('form').onsubmit = submit;
 $('model').onchange = modelChosen;
 $('method').onchange = speeds;
-$('upload').onchange = () => { if ($('upload').files.length) editOwn($('upload').files[0]); };
+$('upload').onchange = () => { if ($('upload').files.length) take($('upload').files); };
+$('ways').onchange = event => {
+    way = event.target.value;
+    shape();
+    if (way === 'edit') showChange();
+};
 $('form').ondragover = event => {
     if (![...event.dataTransfer.items].some(item => item.kind === 'file')) return;
     event.preventDefault();
@@ -592,12 +745,12 @@ $('form').ondragleave = () => $('form').classList.remove('dropping');
 $('form').ondrop = event => {
     event.preventDefault();
     $('form').classList.remove('dropping');
-    const file = [...event.dataTransfer.files].find(f => /^video\/|^image\/(gif|webp)$/.test(f.type)
-        || /\.(mkv|avi)$/i.test(f.name));
-    if (file) editOwn(file);
-    else say($('form-error'), 'This is no video; drop an mp4, mov, mkv, webm, gif, webp or avi.');
+    take(event.dataTransfer.files);
 };
-$('no-base').onclick = () => { startFrom(null); modelChosen(); };
+$('no-base').onclick = () => {
+    startFrom(null);
+    $('upload').focus();
+};
 $('strength').oninput = () => { $('strength-shown').value = $('strength').value; };
 $('search').oninput = later(() => gallery(true).catch(e => announce(e.message)), 250);
 $('more').onclick = () => gallery(false).catch(e => announce(e.message));
@@ -605,18 +758,7 @@ $('close').onclick = () => $('viewer').close();
 $('viewer').onclose = closed;
 $('viewer').onclick = event => { if (event.target === $('viewer')) $('viewer').close(); };
 $('reuse').onclick = () => { const video = shown; $('viewer').close(); startFrom(null); reuse(video); };
-$('remix').onclick = () => { const video = shown; $('viewer').close(); startFrom(video); reuse(video); };
-$('edit').onclick = () => {
-    const video = shown;
-    $('viewer').close();
-    reuse(video);
-    for (const id of ['seed', 'steps', 'guidance', 'frames', 'fps']) $(id).value = '';
-    $('speed').value = 'lossless';
-    startFrom(video, 'edit');
-    $('guidance').placeholder = 5;
-    showChange();
-    $('prompt').focus();
-};
+for (const [button, how] of Object.entries(ACTIONS)) $(button).onclick = () => begin(how);
 $('prompt').oninput = $('from').oninput = () => { if (way === 'edit' && base) showChange(); };
 $('mask').onpointerdown = event => {
     $('mask').setPointerCapture(event.pointerId);
@@ -649,4 +791,4 @@ addEventListener('keydown', event => {
     }
 });
 $('settings').open = matchMedia('(min-width: 52rem)').matches;
-listModels().then(() => gallery(true)).then(routed).catch(e => say($('form-error'), e.message));
+listModels().then(modelChosen).then(() => gallery(true)).then(routed).catch(e => say($('form-error'), e.message));

@@ -1,0 +1,248 @@
+package org.zoetrope.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.VideoWriter;
+
+/// The studio of a server with several models, in a real browser: what the next video begins
+/// with. Skipped where there is no Chromium.
+@EnabledIf("org.zoetrope.server.Browser#isInstalled")
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@ExtendWith(Story.class)
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
+class StudioStartsTest {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final String ANIMATOR = "alive"; // starts from a picture
+    private static final Frames SQUARE = Frames.paint(64, 64, 8, 9, (f, x, y) -> x >= 4 * f && x < 4 * f + 16 && y >= 24
+            && y < 40 ? 0xd02020 : 0x606060);
+
+    @TempDir static Path folder;
+
+    private Served served;
+    private Browser browser;
+    private Path clip;
+
+    @BeforeAll
+    @Timeout(value = 4, unit = TimeUnit.MINUTES)
+    void start() throws IOException, InterruptedException {
+        var data = folder.resolve("data");
+        var alive = PictureModel.write(Files.createDirectory(folder.resolve(ANIMATOR)));
+        var models = List.of(new ServerSettings.Installed("mini", Served.bundled()),
+                new ServerSettings.Installed(ANIMATOR, alive));
+        clip = folder.resolve("holiday.mp4");
+        VideoWriter.write(SQUARE, clip);
+        served = Served.start(data, _ -> ServerSettings.of(data, models).address("127.0.0.1", 0));
+        browser = new Browser(Files.createDirectory(folder.resolve("profile")));
+        open();
+    }
+
+    @AfterAll
+    @Timeout(value = 2, unit = TimeUnit.MINUTES)
+    void stop() {
+        browser.close();
+        served.close();
+    }
+
+    private void open() {
+        browser.open(served.address() + "/");
+        browser.await("document.querySelectorAll('#model option').length === 2");
+    }
+
+    private String text(String selector) {
+        return browser.evaluate("document.querySelector('%s').textContent".formatted(selector)).asText();
+    }
+
+    private boolean isTrue(String expression) {
+        return browser.evaluate(expression).asBoolean();
+    }
+
+    private JsonNode answer(String path) throws IOException {
+        return JSON.readTree(served.get(path).body());
+    }
+
+    @AfterEach
+    void noScriptBreaks() {
+        assertThat(browser.faults()).isEmpty();
+    }
+
+    private int cards() {
+        return browser.evaluate("document.querySelector('#gallery').children.length").asInt();
+    }
+
+    /// What comes of the form as it is.
+    private JsonNode made() throws IOException {
+        var more = cards() + 1;
+        browser.click("#go");
+        browser.await(("document.querySelector('#gallery').children.length === %d "
+                + "&& !document.querySelector('#queue').children.length "
+                + "|| !document.querySelector('#form-error').hidden").formatted(more));
+        assertThat(text("#form-error")).isEmpty();
+        var video = answer("/v1/videos?limit=1").path("data").path(0);
+        assertThat(video.path("status").asText()).as(video.toString()).isEqualTo("completed");
+        return video;
+    }
+
+    private static List<String> of(JsonNode video, String... names) {
+        return Arrays.stream(names).map(name -> video.path(name).asText()).toList();
+    }
+
+    /// The shortest run.
+    private void shortly(String prompt) {
+        browser.type("#prompt", prompt);
+        browser.type("#frames", "5");
+        browser.type("#steps", "2");
+        browser.type("#seed", "7");
+    }
+
+    @Test
+    @Order(3)
+    void aVideoOfOnesOwnIsWhereTheNextOneStarts() throws IOException {
+        browser.choose("#upload", clip);
+        browser.await("document.querySelector('#base-picture').naturalWidth === 64");
+        assertThat(text("#base-words")).isEqualTo("Edits “holiday.mp4”.");
+        assertThat(text("#base-facts")).startsWith("64 × 64, 1.1 s, ");
+        browser.press("ArrowRight", false); // what is done with it has the focus
+        browser.await("!document.querySelector('#strength-field').hidden");
+        assertThat(text("#base-words")).isEqualTo("Starts from “holiday.mp4”.");
+        assertThat(isTrue("document.querySelector('#edit-field').hidden")).isTrue();
+        browser.evaluate("document.querySelector('#strength').value = 0.4");
+        shortly("a blue square moves right");
+        var video = made();
+        assertThat(of(video, "kind", "uploaded", "strength", "made_by", "num_frames"))
+                .containsExactly("create", "true", "0.4", "mini", "5");
+        var source = "/v1/videos/%s/content?variant=source".formatted(video.path("id").asText());
+        assertThat(served.get(source).statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    @Order(4)
+    void aPictureIsTheFirstFrame() throws IOException {
+        browser.click("#no-base");
+        assertThat(browser.evaluate("document.activeElement.id").asText()).isEqualTo("upload");
+        assertThat(isTrue("document.querySelector('#base').hidden && !document.querySelector('#upload').files.length"))
+                .isTrue();
+        browser.choose("#upload", Files.write(folder.resolve("cat.png"), Pictures.png(SQUARE)));
+        browser.await("document.querySelector('#base-picture').naturalWidth === 64");
+        assertThat(text("#base-words")).isEqualTo("Starts from “cat.png”.");
+        assertThat(browser.evaluate("document.querySelector('#model').value").asText()).isEqualTo(ANIMATOR);
+        assertThat(isTrue("document.querySelector('#model option').disabled")).as("mini takes no picture").isTrue();
+        assertThat(isTrue("document.querySelector('#ways').hidden && document.querySelector('#strength-field').hidden"))
+                .as("there is nothing to choose").isTrue();
+        shortly("the cat walks away");
+        var video = made();
+        assertThat(of(video, "kind", "uploaded", "made_by")).containsExactly("create", "false", ANIMATOR);
+    }
+
+    @Test
+    @Order(5)
+    void aFinishedVideoIsExtendedFromItsViewer() throws IOException {
+        browser.click("#no-base");
+        browser.click("#gallery li:nth-child(2) button");
+        browser.await("document.querySelector('#viewer').open");
+        var id = browser.evaluate("location.hash.slice(1)").asText();
+        assertThat(browser.evaluate("document.querySelector('#extend').ariaDisabled").asText()).isEqualTo("false");
+        browser.click("#extend");
+        assertThat(browser.evaluate("document.querySelector('#prompt').value").asText())
+                .isEqualTo("a blue square moves right");
+        assertThat(text("#base-words")).isEqualTo("Goes on from “a blue square moves right”.");
+        assertThat(text("#base-facts")).isEqualTo("64 × 64, 0.6 s");
+        assertThat(isTrue("document.querySelector('#model').disabled")).isTrue();
+        assertThat(browser.evaluate("document.querySelector('#model').value").asText()).isEqualTo(ANIMATOR);
+        shortly("it turns round");
+        var video = made();
+        assertThat(of(video, "kind", "remixed_from_video_id", "prompt", "made_by"))
+                .containsExactly("extend", id, "it turns round", ANIMATOR);
+    }
+
+    /// A model that animates pictures has made it, which can extend it again, but neither edit it nor start from it.
+    @Test
+    @Order(6)
+    void whatTheModelOfAVideoCannotDoSaysWhy() {
+        browser.click("#gallery li:first-child button");
+        browser.await("document.querySelector('#viewer').open");
+        assertThat(browser.evaluate("""
+                ['edit', 'remix', 'extend'].map(id => document.getElementById(id).ariaDisabled).join()
+                """).asText()).isEqualTo("true,true,false");
+        assertThat(text("#reasons")).isEqualTo("alive, which made this video, starts from a picture: it neither edits "
+                + "a video nor starts from one.");
+        assertThat(isTrue("""
+                ['edit', 'remix'].every(id => document.getElementById('reasons').contains(
+                    document.getElementById(document.getElementById(id).getAttribute('aria-describedby'))))
+                """)).isTrue();
+        browser.click("#close");
+    }
+
+    @Test
+    @Order(7)
+    void aVideoOfOnesOwnIsExtended() throws IOException {
+        browser.click("#no-base");
+        browser.choose("#upload", clip);
+        browser.click("#ways [value=extend]");
+        assertThat(text("#ways-help")).isEqualTo("More follows its last frame. alive makes it.");
+        shortly("on and on");
+        var video = made();
+        assertThat(of(video, "kind", "uploaded", "made_by")).containsExactly("extend", "true", ANIMATOR);
+    }
+
+    @Test
+    @Order(8)
+    void whatTheServerRefusesIsSaidBesideTheButton() throws IOException {
+        browser.click("#no-base");
+        browser.choose("#upload", Files.writeString(folder.resolve("notes.txt"), "milk, bread"));
+        browser.await("/^This is neither a video/.test(document.querySelector('#form-error').textContent)");
+        assertThat(isTrue("document.querySelector('#base').hidden")).isTrue();
+        var whole = Files.readAllBytes(clip);
+        browser.choose("#upload", Files.write(folder.resolve("torn.mp4"), Arrays.copyOf(whole, whole.length * 2 / 3)));
+        browser.await("/torn.mp4/.test(document.querySelector('#base-words').textContent)");
+        assertThat(text("#form-error")).isEmpty();
+        browser.click("#ways [value=start]");
+        shortly("on and on");
+        var before = cards();
+        browser.click("#go");
+        browser.await("/damaged or incomplete/.test(document.querySelector('#form-error').textContent)");
+        assertThat(cards()).isEqualTo(before);
+        assertThat(isTrue("document.querySelector('#go').disabled")).as("it can be tried again").isFalse();
+    }
+
+    /// On a phone nothing is cut off or scrolled sideways, whatever the form shows.
+    @Test
+    @Order(9)
+    void everythingFitsOnAPhone() {
+        browser.resize(390, 844);
+        open();
+        browser.choose("#upload", clip);
+        browser.await("document.querySelector('#base-picture').naturalWidth === 64");
+        for (var way : List.of("edit", "start", "extend")) {
+            browser.click("#ways [value=%s]".formatted(way));
+            assertThat(isTrue("document.documentElement.scrollWidth <= 390")).as(way).isTrue();
+        }
+        assertThat(browser.unnamed()).isEmpty();
+        browser.click("#gallery li:first-child button");
+        browser.await("document.querySelector('#viewer').open");
+        assertThat(isTrue("(viewer => viewer.scrollWidth <= viewer.clientWidth)(document.querySelector('#viewer'))"))
+                .isTrue();
+        assertThat(browser.unnamed()).isEmpty();
+    }
+}
