@@ -525,7 +525,7 @@ final class Admission {
         try {
             return models.get(name, matrices);
         } catch (ConfigException | WeightsException e) {
-            throw ApiException.unavailable("the model %s cannot be used: %s".formatted(name, e.getMessage()));
+            throw ApiException.unusable(name, e);
         }
     }
 

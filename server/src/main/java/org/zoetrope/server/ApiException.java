@@ -62,6 +62,11 @@ final class ApiException extends RuntimeException {
         return new ApiException(503, "server_error", "unavailable", Optional.empty(), message);
     }
 
+    /// A model whose folder cannot be read as it should.
+    static ApiException unusable(String model, RuntimeException e) {
+        return unavailable("the model %s cannot be used: %s".formatted(model, e.getMessage()));
+    }
+
     static ApiException broken(String requestId) {
         return new ApiException(500, "server_error", "internal_error", Optional.empty(),
                 "the server failed; its log has the reason under the request id " + requestId);

@@ -15,6 +15,8 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.zoetrope.pipeline.ProgressListener;
+import org.zoetrope.weights.ConfigException;
+import org.zoetrope.weights.WeightsException;
 
 /// The ten operations of OpenAI's videos service, and ours beside them: events, cancel, models.
 final class VideosApi {
@@ -62,7 +64,7 @@ final class VideosApi {
         routes.get("/v1/videos/{id}/events", this::events);
         routes.get("/v1/models", this::listModels);
         routes.post("/v1/models/{name}/load", ctx -> {
-            models.get(known(ctx)).load(ProgressListener.none());
+            load(known(ctx));
             json(ctx, model(ctx.pathParam("name")));
         });
         routes.post("/v1/models/{name}/unload", ctx -> {
@@ -249,6 +251,15 @@ final class VideosApi {
             json.put("error", e.getMessage());
         }
         return json;
+    }
+
+    /// Weights that have become unreadable are told to who asks for them: the reason is not one that only the log needs.
+    private void load(String name) {
+        try {
+            models.get(name).load(ProgressListener.none());
+        } catch (ConfigException | WeightsException e) {
+            throw ApiException.unusable(name, e);
+        }
     }
 
     private String known(Context ctx) {

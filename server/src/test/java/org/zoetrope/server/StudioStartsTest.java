@@ -25,8 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.VideoWriter;
 
-/// The studio of a server with several models, in a real browser: what the next video begins
-/// with. Skipped where there is no Chromium.
+/// The studio of a server with several models, in a real browser: what the next video begins with, and whose weights
+/// are in memory. Skipped where there is no Chromium.
 @EnabledIf("org.zoetrope.server.Browser#isInstalled")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
@@ -35,6 +35,7 @@ import org.zoetrope.media.VideoWriter;
 class StudioStartsTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String ANIMATOR = "alive"; // starts from a picture
+    private static final String DOOMED = "doomed"; // so would this, but it loses its weights
     private static final Frames SQUARE = Frames.paint(64, 64, 8, 9, (f, x, y) -> x >= 4 * f && x < 4 * f + 16 && y >= 24
             && y < 40 ? 0xd02020 : 0x606060);
 
@@ -42,15 +43,17 @@ class StudioStartsTest {
 
     private Served served;
     private Browser browser;
+    private Path doomed;
     private Path clip;
 
     @BeforeAll
     @Timeout(value = 4, unit = TimeUnit.MINUTES)
     void start() throws IOException, InterruptedException {
         var data = folder.resolve("data");
+        doomed = PictureModel.write(Files.createDirectory(folder.resolve(DOOMED)));
         var alive = PictureModel.write(Files.createDirectory(folder.resolve(ANIMATOR)));
         var models = List.of(new ServerSettings.Installed("mini", Served.bundled()),
-                new ServerSettings.Installed(ANIMATOR, alive));
+                new ServerSettings.Installed(ANIMATOR, alive), new ServerSettings.Installed(DOOMED, doomed));
         clip = folder.resolve("holiday.mp4");
         VideoWriter.write(SQUARE, clip);
         served = Served.start(data, _ -> ServerSettings.of(data, models).address("127.0.0.1", 0));
@@ -67,7 +70,7 @@ class StudioStartsTest {
 
     private void open() {
         browser.open(served.address() + "/");
-        browser.await("document.querySelectorAll('#model option').length === 2");
+        browser.await("document.querySelectorAll('#model option').length === 3");
     }
 
     private String text(String selector) {
@@ -80,6 +83,11 @@ class StudioStartsTest {
 
     private JsonNode answer(String path) throws IOException {
         return JSON.readTree(served.get(path).body());
+    }
+
+    private boolean isLoaded(String name) throws IOException {
+        return answer("/v1/models").path("data").valueStream().filter(model -> model.path("id").asText().equals(name))
+                .findFirst().orElseThrow().path("loaded").asBoolean();
     }
 
     @AfterEach
@@ -114,6 +122,55 @@ class StudioStartsTest {
         browser.type("#frames", "5");
         browser.type("#steps", "2");
         browser.type("#seed", "7");
+    }
+
+    @Test
+    @Order(1)
+    void weightsComeAndGoByTheKeyboardAlone() throws IOException {
+        var row = "#weights li:nth-child(1)";
+        browser.evaluate("""
+                globalThis.said = [];
+                globalThis.busy = [];
+                const announcer = document.querySelector('#announcer'), row = document.querySelector('%s');
+                new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, {childList: true});
+                new MutationObserver(() => busy.push(row.ariaBusy)).observe(row, {attributeFilter: ['aria-busy']});
+                """.formatted(row));
+        assertThat(text("#memory-title")).isEqualTo("Weights in memory: none");
+        browser.tabTo("#memory-title");
+        browser.press("Enter", false);
+        browser.tabTo(row + " button");
+        assertThat(text(row + " .state")).isEqualTo("on the disk");
+        browser.press(" ", false);
+        browser.await("document.querySelector('%s .state').textContent === 'in memory'".formatted(row));
+        assertThat(isLoaded("mini")).isTrue();
+        assertThat(text("#memory-title")).isEqualTo("Weights in memory: mini");
+        assertThat(text("#model option:checked")).isEqualTo("mini (in memory)");
+        assertThat(browser.evaluate("document.activeElement.ariaLabel").asText()).isEqualTo("Unload mini");
+        browser.press("Enter", false);
+        browser.await("document.querySelector('%s .state').textContent === 'on the disk'".formatted(row));
+        assertThat(isLoaded("mini")).isFalse();
+        assertThat(text("#memory-title")).isEqualTo("Weights in memory: none");
+        assertThat(browser.evaluate("said.filter(Boolean)").valueStream().map(JsonNode::asText)).containsExactly(
+                "Loading the weights of mini.", "mini is in memory.",
+                "Freeing the weights of mini, once no run uses them.", "mini is no longer in memory.");
+        assertThat(isTrue("busy.includes('true') && busy.at(-1) === 'false'")).as("it says that it is busy").isTrue();
+    }
+
+    @Test
+    @Order(2)
+    void weightsThatCannotBeReadAreSaidBesideTheirModel() throws IOException {
+        try (var files = Files.list(doomed.resolve("transformer"))) {
+            for (var file : files.filter(file -> file.toString().endsWith(".safetensors")).toList()) {
+                Files.delete(file);
+            }
+        }
+        var row = "#weights li:nth-child(3)";
+        browser.click(row + " button");
+        browser.await("!document.querySelector('%s .error').hidden".formatted(row));
+        assertThat(text(row + " .error")).startsWith("the model doomed cannot be used: ").contains("safetensors");
+        assertThat(text(row + " .state")).isEqualTo("on the disk");
+        assertThat(isTrue("document.querySelector('%s button').ariaDisabled === 'false'".formatted(row))).isTrue();
+        assertThat(isLoaded(DOOMED)).isFalse();
     }
 
     @Test
@@ -234,6 +291,7 @@ class StudioStartsTest {
         open();
         browser.choose("#upload", clip);
         browser.await("document.querySelector('#base-picture').naturalWidth === 64");
+        browser.click("#memory-title");
         for (var way : List.of("edit", "start", "extend")) {
             browser.click("#ways [value=%s]".formatted(way));
             assertThat(isTrue("document.documentElement.scrollWidth <= 390")).as(way).isTrue();

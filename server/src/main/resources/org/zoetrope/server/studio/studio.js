@@ -6,6 +6,7 @@ const UNFINISHED = ['queued', 'in_progress'];
 const PAGE = 24;
 
 const models = new Map();
+const weights = new Map(); // name of a model -> what is shown of its weights
 const watched = new Map(); // id of an unfinished job -> what is shown of it
 let oldest = '';
 // What the next video begins with: nothing, a video of this server, or {file, picture, prompt} of the visitor's own.
@@ -81,14 +82,6 @@ function announce(text) {
 }
 
 // ---------------------------------------------------------------- asking for a video
-
-async function listModels() {
-    for (const model of (await ask('/v1/models')).data) {
-        models.set(model.id, model);
-        $('model').append(new Option(model.error ? `${model.id} (not usable)` : model.id, model.id));
-    }
-    $('upload-label').textContent = installed(true) ? 'A picture or video of yours' : 'A video of yours';
-}
 
 function modelChosen() {
     const model = models.get($('model').value);
@@ -312,6 +305,72 @@ function speeds() {
     if ($('speed').selectedOptions[0]?.disabled) $('speed').value = 'lossless';
 }
 
+// ---------------------------------------------------------------- models and their weights
+
+async function listModels() {
+    for (const model of (await ask('/v1/models')).data) {
+        models.set(model.id, model);
+        if (!weights.has(model.id)) addModel(model.id);
+    }
+    $('upload-label').textContent = installed(true) ? 'A picture or video of yours' : 'A video of yours';
+    showModels();
+}
+
+function addModel(name) {
+    const option = new Option(name, name);
+    $('model').append(option);
+    const item = document.createElement('li');
+    const title = Object.assign(document.createElement('span'), {className: 'words', textContent: name});
+    const state = Object.assign(document.createElement('span'), {className: 'state'});
+    const button = Object.assign(document.createElement('button'), {type: 'button'});
+    const error = Object.assign(document.createElement('p'), {className: 'error', hidden: true});
+    error.setAttribute('role', 'alert');
+    button.onclick = () => move(name);
+    item.append(title, state, button, error);
+    $('weights').append(item);
+    weights.set(name, {option, item, state, button, error, moving: ''});
+}
+
+function showModels() {
+    for (const [name, {option, item, state, button, error, moving}] of weights) {
+        const model = models.get(name);
+        option.textContent = model.error ? `${name} (not usable)` : model.loaded ? `${name} (in memory)` : name;
+        state.textContent = moving || (model.error ? 'not usable' : model.loaded ? 'in memory' : 'on the disk');
+        if (model.error) say(error, model.error);
+        item.setAttribute('aria-busy', Boolean(moving));
+        button.hidden = Boolean(model.error);
+        button.textContent = model.loaded ? 'Unload' : 'Load';
+        button.ariaLabel = `${button.textContent} ${name}`;
+        button.ariaDisabled = Boolean(moving); // not disabled: it would lose the focus
+    }
+    const here = [...models.values()].filter(model => model.loaded).map(model => model.id);
+    $('memory-title').textContent = `Weights in memory: ${here.join(', ') || 'none'}`;
+}
+
+// Brings the weights of a model into memory, or frees them.
+async function move(name) {
+    const row = weights.get(name);
+    if (row.moving) return;
+    const load = !models.get(name).loaded;
+    const mark = text => { row.moving = text; showModels(); };
+    say(row.error, '');
+    mark(load ? 'loading …' : 'freeing …');
+    announce(load ? `Loading the weights of ${name}.`
+        : `Freeing the weights of ${name}, once no run uses them.`);
+    try {
+        const now = await ask(`/v1/models/${encodeURIComponent(name)}/${load ? 'load' : 'unload'}`, {method: 'POST'});
+        models.set(name, now);
+        if (now.loaded === load) announce(load ? `${name} is in memory.` : `${name} is no longer in memory.`);
+        else say(row.error, load ? 'It is too large to stay in memory here: every run reads it anew.'
+            : 'Another run has brought it back.');
+    } catch (e) {
+        announce('');
+        say(row.error, e.message);
+    } finally {
+        mark('');
+    }
+}
+
 // ---------------------------------------------------------------- editing
 
 function maskOver({picture, width, height}) {
@@ -489,6 +548,10 @@ function tell(job, now) {
     job.state.textContent = (stages[now.stage] ?? now.stage) + count + ahead;
     job.bar.value = now.progress;
     if (now.preview) show(job, now.preview);
+    if (now.stage === 'denoise' && now.step > 0 && !job.loaded) {
+        job.loaded = true; // so its model is in memory
+        listModels().catch(() => {});
+    }
 }
 
 function show(job, preview) {
@@ -522,6 +585,7 @@ function finished(job, video, how) {
     announce(how === 'completed' ? `Finished: ${video.prompt}` : `Failed: ${video.error?.message ?? video.prompt}`);
     $('gallery').prepend(card(video));
     $('gallery-empty').hidden = true;
+    listModels().catch(() => {});
 }
 
 function queueChanged() {
@@ -791,4 +855,5 @@ addEventListener('keydown', event => {
     }
 });
 $('settings').open = matchMedia('(min-width: 52rem)').matches;
+$('memory').ontoggle = () => { if ($('memory').open) listModels().catch(() => {}); };
 listModels().then(modelChosen).then(() => gallery(true)).then(routed).catch(e => say($('form-error'), e.message));
