@@ -9,15 +9,15 @@ import org.zoetrope.scenes.Motion;
 /// Names a path by the curve that fits it best: a point, a straight line, hops from a floor, or once around.
 ///
 /// Lengths are in picture heights. The limits lie about half way between a motion and its absence: straight ways are
-/// 0.36 long or more, hops 0.32 high, orbits 0.17 wide, and a growing thing more than doubles its radius.
+/// 0.36 long or more, hops 0.19 high, orbits 0.11 wide, and a growing thing more than doubles its radius.
 final class MotionFit {
     private static final int LEAST_SIGHTINGS = 4;
     private static final double GROWN = 1.45;
     private static final double STEADY = 1.3;
     private static final double FITS = 0.035;
     private static final double LEAST_WAY = 0.2;
-    private static final double LEAST_HOP = 0.16;
-    private static final double LEAST_ORBIT = 0.09;
+    private static final double LEAST_HOP = 0.11;
+    private static final double LEAST_ORBIT = 0.06;
 
     private MotionFit() {}
 

@@ -51,18 +51,21 @@ public record Track(Motion motion, double x, double y, double travel, double pha
     /// invisible. So an object that is alone moves through the middle, give or take two pixels of a small picture, and its
     /// cycle starts where the eye expects it: a bounce on its floor, a circle at its top.
     ///
+    /// Two hops and a turn are the longest ways, twice a straight one: of an object that goes further between two latent frames
+    /// a small model draws a smear.
+    ///
     /// @param anywhere whether the object goes wherever it fits instead, which two objects need to miss each other
     static Track draw(Motion motion, Shape shape, boolean anywhere, SplitMix64 random) {
         var size = random.chance(0.5) ? Size.SMALL : Size.LARGE;
         var radius = motion.keepsSize() ? random.between(size.least(), size.most()) : random.between(0.115, 0.125);
         var travel = switch (motion) {
             case STILL -> 0;
-            case BOUNCE -> random.between(0.32, 0.42);
-            case CIRCLE -> random.between(0.17, 0.21);
+            case BOUNCE -> random.between(0.19, 0.23);
+            case CIRCLE -> random.between(0.11, 0.13);
             case GROW, SHRINK -> random.between(0.043, 0.048);
             default -> random.between(0.36, 0.44);
         };
-        var phase = (motion == Motion.CIRCLE ? 0.7 : 0) + random.between(0, 0.1);
+        var phase = (motion == Motion.CIRCLE ? 0.7 : 0) + random.between(0, 0.05);
         var edge = shape.reach() * (motion.keepsSize() ? radius : radius + travel) + MARGIN;
         var orbit = motion == Motion.CIRCLE ? travel : 0;
         var left = edge + orbit + (motion.x() < 0 ? travel : 0);
