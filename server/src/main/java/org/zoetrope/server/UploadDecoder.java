@@ -32,6 +32,7 @@ final class UploadDecoder {
     private static final int AT_ONCE = 2; // processes
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(50);
     private static final Duration LEFT_BEHIND = Duration.ofHours(1);
+    private static final Duration DYING = Duration.ofSeconds(5);
     private static final long NATIVE_BYTES = 1L << 30; // beside the heap: the runtime, code, and FFmpeg's own pictures
     private static final long FILE_BYTES = 1L << 30; // beside the frames: native libraries that are unpacked once
     private static final int LONGEST_REASON = 500;
@@ -234,11 +235,12 @@ final class UploadDecoder {
         return new IllegalStateException("the decoding of a video was interrupted");
     }
 
+    /// Nothing survives this but a process that hangs within the system, and no request waits for that.
     private static void kill(Process process) {
         var all = new ArrayList<>(process.descendants().toList());
         all.add(process.toHandle());
         all.forEach(ProcessHandle::destroyForcibly);
-        all.forEach(one -> one.onExit().join());
+        all.forEach(one -> one.onExit().completeOnTimeout(one, DYING.toSeconds(), TimeUnit.SECONDS).join());
     }
 
     private Process start(Path video, Path folder, boolean frames) throws IOException {
