@@ -102,8 +102,7 @@ final class EditCommand implements Callable<Integer> {
                 }
                 var info = finished(editor, latents, source, target, kept, sound, stages);
                 zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s", target,
-                        OutputFile.described(info),
-                        Terminal.duration((System.nanoTime() - start) / 1e9));
+                        OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9));
             }
         }
         return 0;

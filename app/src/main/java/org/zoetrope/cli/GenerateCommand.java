@@ -94,8 +94,7 @@ final class GenerateCommand implements Callable<Integer> {
                     : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
                 zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s, with at most %s of memory",
-                        target,
-                        OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
+                        target, OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
                         Terminal.bytes(Torch.peakResidentBytes()));
             }
         }

@@ -18,7 +18,7 @@ final class Writing {
             description = "Quality of lossy formats (default: 90).")
     private int quality;
     @Option(names = "--no-metadata",
-            description = "Do not store the recipe (prompts, method, seed, settings) in the file.")
+            description = "Do not store the recipe (prompts, seed, settings) in the file.")
     private boolean anonymous;
     @Option(names = "--latents", paramLabel = "FILE",
             description = "Keep the latents here (default: beside the output, until they are decoded).")
