@@ -769,8 +769,14 @@ public final class Tensor {
     /// @param scale factor of the scores
     /// @return [B, heads, queries, D]
     public Tensor attention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
-        if (mask == null && handle.is_cpu() && dtype().bytes() < Float.BYTES && !isFused(k, v)) {
-            return attentionByProducts(k, v, scale);
+        if (mask == null && handle.is_cpu()) {
+            if (dtype() == DType.FLOAT32 && Torch.isMixedPrecision(device())) {
+                // What libtorch would do inside, and then compute with the kernel that is avoided here.
+                return Scope.run(() -> to(DType.BFLOAT16).attention(k.to(DType.BFLOAT16), v.to(DType.BFLOAT16), null, scale));
+            }
+            if (dtype().bytes() < Float.BYTES && !isFused(k, v)) {
+                return attentionByProducts(k, v, scale);
+            }
         }
         try (var m = optional(mask); var s = new DoubleOptional(scale)) {
             return own(torch.scaled_dot_product_attention(handle, k.handle, v.handle, m, 0.0, false, s, false));

@@ -84,7 +84,7 @@ public final class Torch {
     /// their own type. Applies to this thread.
     public static <T> T mixedPrecision(Device device, Supplier<T> body) {
         load();
-        var type = device.kind() == Device.Kind.CUDA ? torch.DeviceType.CUDA : torch.DeviceType.CPU;
+        var type = typeOf(device);
         var before = torch.is_autocast_enabled(type);
         torch.set_autocast_enabled(type, true);
         torch.set_autocast_dtype(type, torch.ScalarType.BFloat16);
@@ -97,6 +97,15 @@ public final class Torch {
             }
             torch.set_autocast_enabled(type, before);
         }
+    }
+
+    /// Whether this thread is inside [#mixedPrecision] for a device.
+    static boolean isMixedPrecision(Device device) {
+        return torch.is_autocast_enabled(typeOf(device));
+    }
+
+    private static torch.DeviceType typeOf(Device device) {
+        return device.kind() == Device.Kind.CUDA ? torch.DeviceType.CUDA : torch.DeviceType.CPU;
     }
 
     /// Native objects that Java holds right now; equal counts before and after mean that nothing leaked.
