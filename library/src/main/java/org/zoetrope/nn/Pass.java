@@ -13,6 +13,7 @@ import org.zoetrope.tensor.Tensor;
 /// memory. Networks take it as their last argument and are complete without it.
 ///
 /// @param tap     sees queries, keys and values on their way into attention
+/// @param behind  sees what leaves each block
 /// @param kernel  computes attention
 /// @param frames  what every frame gets for itself
 /// @param skipped blocks that pass their input on as it is
@@ -20,10 +21,10 @@ import org.zoetrope.tensor.Tensor;
 ///                what the network makes of the rest of such a call means nothing
 /// @param memory  keeps what gradients need, if they are to be taken in little memory
 /// @param turn    what may be taken over from earlier calls, see [FeatureCache]
-public record Pass(AttentionTap tap, AttentionKernel kernel, FrameShift frames, Set<Integer> skipped, int blocks,
+public record Pass(AttentionTap tap, BlockTap behind, AttentionKernel kernel, FrameShift frames, Set<Integer> skipped, int blocks,
         Optional<Recomputation> memory, Optional<FeatureCache.Turn> turn) {
     private static final AttentionKernel FUSED = AttentionKernel.plain();
-    private static final Pass PLAIN = new Pass(AttentionTap.none(), FUSED, FrameShift.none(), Set.of(), Integer.MAX_VALUE,
+    private static final Pass PLAIN = new Pass(AttentionTap.none(), BlockTap.none(), FUSED, FrameShift.none(), Set.of(), Integer.MAX_VALUE,
             Optional.empty(), Optional.empty());
 
     public Pass {
@@ -42,37 +43,42 @@ public record Pass(AttentionTap tap, AttentionKernel kernel, FrameShift frames, 
 
     /// This call, watched.
     public Pass with(AttentionTap other) {
-        return new Pass(other, kernel, frames, skipped, blocks, memory, turn);
+        return new Pass(other, behind, kernel, frames, skipped, blocks, memory, turn);
+    }
+
+    /// This call, watched behind its blocks. What a call in little memory computes again is not shown.
+    public Pass with(BlockTap other) {
+        return new Pass(tap, other, kernel, frames, skipped, blocks, memory, turn);
     }
 
     /// This call with another attention.
     public Pass with(AttentionKernel other) {
-        return new Pass(tap, other, frames, skipped, blocks, memory, turn);
+        return new Pass(tap, behind, other, frames, skipped, blocks, memory, turn);
     }
 
     /// This call, every frame with something of its own.
     public Pass with(FrameShift other) {
-        return new Pass(tap, kernel, other, skipped, blocks, memory, turn);
+        return new Pass(tap, behind, kernel, other, skipped, blocks, memory, turn);
     }
 
     /// This call, prepared for gradients in little memory.
     public Pass with(Recomputation other) {
-        return new Pass(tap, kernel, frames, skipped, blocks, Optional.of(other), turn);
+        return new Pass(tap, behind, kernel, frames, skipped, blocks, Optional.of(other), turn);
     }
 
     /// This call as a turn of a run that remembers.
     Pass with(FeatureCache.Turn other) {
-        return new Pass(tap, kernel, frames, skipped, blocks, memory, Optional.of(other));
+        return new Pass(tap, behind, kernel, frames, skipped, blocks, memory, Optional.of(other));
     }
 
     /// This call without some blocks.
     public Pass skipping(Set<Integer> indices) {
-        return new Pass(tap, kernel, frames, indices, blocks, memory, turn);
+        return new Pass(tap, behind, kernel, frames, indices, blocks, memory, turn);
     }
 
     /// This call up to and including a block.
     public Pass upTo(int block) {
-        return new Pass(tap, kernel, frames, skipped, block + 1, memory, turn);
+        return new Pass(tap, behind, kernel, frames, skipped, block + 1, memory, turn);
     }
 
     /// The part of a pass that one block sees.
@@ -105,7 +111,13 @@ public record Pass(AttentionTap tap, AttentionKernel kernel, FrameShift frames, 
     private List<Tensor> through(List<Tensor> start, List<Tensor> shared, int count, List<Integer> indices, Body body) {
         var run = Math.min(count, blocks);
         if (memory.isEmpty()) {
-            return Scope.fold(start, indices, (state, i) -> body.forward(state, at(i)));
+            return Scope.fold(start, indices, (state, i) -> {
+                var next = body.forward(state, at(i));
+                if (behind.watches(i)) {
+                    behind.see(i, next);
+                }
+                return next;
+            });
         }
         // What a tap sees in the last block of a call that stops there is what the caller differentiates.
         var last = run < count && !indices.isEmpty() && indices.getLast() == run - 1;

@@ -4,13 +4,16 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import org.zoetrope.diffusion.LossWeight;
 import org.zoetrope.diffusion.Prediction;
 import org.zoetrope.models.text.T5Encoder;
-import org.zoetrope.scenes.Captions;
+import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.text.Tokenizers;
+import org.zoetrope.nn.Pass;
+import org.zoetrope.scenes.Captions;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
@@ -30,8 +33,9 @@ public sealed interface Architecture permits CogVideoXMini, WanMini {
         /// @param noisy    [B, C, T, H, W]
         /// @param timestep [B]
         /// @param text     [B, L, D]
+        /// @param pass     what is special about this call
         /// @return what [Architecture#prediction()] says, shaped as noisy
-        Tensor predict(Tensor noisy, Tensor timestep, Tensor text);
+        Tensor predict(Tensor noisy, Tensor timestep, Tensor text, Pass pass);
     }
 
     Autoencoder autoencoder(Weights w);
@@ -49,7 +53,19 @@ public sealed interface Architecture permits CogVideoXMini, WanMini {
 
     T5Encoder.Config text(int vocabulary);
 
+    /// Text features as the published pipeline gives them to the network, padding included [B, L, D].
+    Tensor features(T5Encoder encoder, List<TokenizedPrompt> prompts);
+
+    /// 1 for features that come from the encoder, 0 for those that only fill up [B, L].
+    Tensor read(List<TokenizedPrompt> prompts);
+
     Denoiser denoiser(Weights w);
+
+    /// Blocks of the denoiser.
+    int layers();
+
+    /// Width of the denoiser.
+    int width();
 
     Noising noising();
 

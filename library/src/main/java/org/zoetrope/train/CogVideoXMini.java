@@ -12,8 +12,12 @@ import org.zoetrope.diffusion.NoiseSchedule;
 import org.zoetrope.diffusion.Prediction;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.scenes.Scene;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Device;
+import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
@@ -87,10 +91,31 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
         return T5Encoder.Config.of(vocabulary, textWidth, 32, 2 * textWidth, textLayers, textWidth / 32);
     }
 
+    /// The published pipeline encodes and reads padding like any other token.
+    @Override
+    public Tensor features(T5Encoder encoder, List<TokenizedPrompt> prompts) {
+        return encoder.forward(TokenizedPrompt.ids(prompts));
+    }
+
+    @Override
+    public Tensor read(List<TokenizedPrompt> prompts) {
+        return Tensor.full(1, DType.FLOAT32, Device.CPU, prompts.size(), TEXT_LENGTH);
+    }
+
+    @Override
+    public int layers() {
+        return layers;
+    }
+
+    @Override
+    public int width() {
+        return transformer().width();
+    }
+
     @Override
     public Denoiser denoiser(Weights w) {
         var network = new CogVideoXTransformer(transformer(), w);
-        return (noisy, timestep, text) -> network.forward(noisy.rearrange("B C T H W -> B T C H W"), timestep, text)
+        return (noisy, timestep, text, pass) -> network.forward(noisy.rearrange("B C T H W -> B T C H W"), timestep, text, Optional.empty(), pass)
                 .rearrange("B T C H W -> B C T H W");
     }
 

@@ -15,7 +15,10 @@ import org.zoetrope.diffusion.Mix;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.text.Tokenizer;
+import org.zoetrope.nn.BlockTap;
+import org.zoetrope.nn.Pass;
 import org.zoetrope.scenes.Captions;
+import org.zoetrope.scenes.Scene;
 import org.zoetrope.scenes.SplitMix64;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
@@ -36,20 +39,23 @@ import org.zoetrope.weights.WeightsException;
 /// @param batch    clips per part of a step
 /// @param parts    parts per step
 /// @param dropText probability of training on the empty prompt
-/// @param pictures steps at the beginning that see the first latent frame alone, which a causal autoencoder makes of a picture:
+/// @param align    weight of what the middle of the network is asked, see [Alignment]; 0 asks nothing
+/// @param pictures steps at the beginning that see the first latent frame alone, of twice as many clips, which a causal autoencoder makes of a picture:
 ///                 what words look like is learned at a fraction of the cost (as arXiv 2408.06072, section 3, trains on pictures too)
-public record DenoiserStage(Architecture architecture, T5Encoder.Config text, LatentScale scale, int batch, int parts, double dropText, int pictures,
-        long seed) {
+public record DenoiserStage(Architecture architecture, T5Encoder.Config text, LatentScale scale, int batch, int parts, double dropText, double align,
+        int pictures, long seed) {
     /// The branches of the weights tree, which are also the names of the component folders.
     public static final String TRANSFORMER = "transformer";
     public static final String TEXT = "text_encoder";
+    private static final String ALIGNMENT = "alignment";
+    private static final int PICTURES_FOR_A_CLIP = 2; // a picture is a fifth of the tokens
 
     private static final Pattern INSIDE = Pattern.compile("blocks\\.\\d+\\.(attn\\d|ff|ffn)\\.");
 
-    /// Both networks over one weights tree.
-    private record Networks(Architecture.Denoiser denoiser, T5Encoder text) {
+    /// Both networks over one weights tree, and what asks the middle of the first.
+    private record Networks(Architecture.Denoiser denoiser, T5Encoder text, Alignment alignment) {
         static Networks of(Architecture architecture, T5Encoder.Config text, Weights w) {
-            return new Networks(architecture.denoiser(w.at(TRANSFORMER)), new T5Encoder(text, w.at(TEXT)));
+            return new Networks(architecture.denoiser(w.at(TRANSFORMER)), new T5Encoder(text, w.at(TEXT)), new Alignment(w.at(ALIGNMENT), architecture.width()));
         }
     }
 
@@ -65,10 +71,11 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         begin(fresh.tree(), start);
         var result = new LinkedHashMap<String, Tensor>(fresh.tree());
         var trained = new LinkedHashMap<>(result);
-        trained.keySet().removeIf(name -> branchOf(name).equals(TEXT));
+        trained.keySet().removeIf(name -> branchOf(name).equals(TEXT) || align == 0 && branchOf(name).equals(ALIGNMENT));
         var run = new TrainingRun(checkpoint, trained, options.parts(parts));
         run.run((step, part) -> loss(networks, clips, tokenizer, step, part), listener);
         result.putAll(run.averages());
+        result.keySet().removeIf(name -> branchOf(name).equals(ALIGNMENT));
         return new Trained(result, run.losses());
     }
 
@@ -131,23 +138,47 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         var random = SplitMix64.of(seed, (long) step * parts + part);
         var rng = new Rng(random.nextLong());
         var samples = new ArrayList<Tensor>();
+        var scenes = new ArrayList<Scene>();
         var prompts = new ArrayList<TokenizedPrompt>();
-        for (var i = 0; i < batch; i++) {
+        var picturing = step < pictures;
+        var count = picturing ? PICTURES_FOR_A_CLIP * batch : batch;
+        for (var i = 0; i < count; i++) {
             var example = clips.get(random.below(clips.size()));
-            samples.add(step < pictures ? example.latents().narrow(1, 0, 1) : example.latents());
+            samples.add(picturing ? example.latents().narrow(1, 0, 1) : example.latents());
+            scenes.add(example.scene());
             prompts.add(tokenizer.fit(random.chance(dropText) ? "" : Captions.draw(example.scene(), random).text(), Architecture.TEXT_LENGTH));
         }
-        var moments = List.of(architecture.noising().draw(rng, batch, part, parts));
+        var moments = List.of(architecture.noising().draw(rng, count, part, parts));
         var levels = moments.stream().map(Noising.Moment::level).toList();
         var clean = scale.normalised(Tensor.stack(samples, 0).to(DType.FLOAT32));                  // [B, C, T, H, W]
         var noise = rng.normal(clean.shape());
         var noisy = Mix.each(levels.stream().map(Level::forward).toList(), clean, noise);
         var target = Mix.each(levels.stream().map(architecture.prediction()::target).toList(), clean, noise);
-        var timesteps = Tensor.of(moments.stream().mapToDouble(Noising.Moment::timestep).toArray(), batch).to(DType.FLOAT32);
-        var output = Torch.mixedPrecision(Device.CPU, () -> networks.denoiser.predict(noisy, timesteps,
-                networks.text.forward(TokenizedPrompt.ids(prompts)))).to(DType.FLOAT32);
+        var timesteps = Tensor.of(moments.stream().mapToDouble(Noising.Moment::timestep).toArray(), count).to(DType.FLOAT32);
+        var asked = new Middle(networks.alignment, align == 0 ? -1 : (architecture.layers() - 1) / 2, scenes, (int) clean.size(2));
+        var output = Torch.mixedPrecision(Device.CPU, () -> networks.denoiser.predict(noisy, timesteps, architecture.features(networks.text, prompts),
+                Pass.plain().with(asked))).to(DType.FLOAT32);
         var errors = output.minus(target).square().flatten(1, 4).mean(false, 1);
         var weights = levels.stream().mapToDouble(level -> architecture.weight().at(level, architecture.prediction())).toArray();
-        return errors.times(Tensor.of(weights, batch).like(errors)).mean();
+        var loss = errors.times(Tensor.of(weights, count).like(errors)).mean();
+        return asked.answers.stream().reduce(loss, (sum, answer) -> sum.plus(answer.times(align)));
+    }
+
+    /// Asks behind one block, and keeps what the answers cost.
+    private record Middle(Alignment alignment, int block, List<Scene> scenes, int frames, List<Tensor> answers) implements BlockTap {
+        Middle(Alignment alignment, int block, List<Scene> scenes, int frames) {
+            this(alignment, block, scenes, frames, new ArrayList<>());
+        }
+
+        @Override
+        public boolean watches(int index) {
+            return index == block;
+        }
+
+        @Override
+        public void see(int index, List<Tensor> state) {
+            // The scope of a block ends before the call does.
+            answers.add(Scope.disown(Scope.run(() -> alignment.loss(state.getLast(), scenes, frames))));
+        }
     }
 }

@@ -31,25 +31,26 @@ import org.zoetrope.weights.Weights;
 public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, TrainingRun.Options textOptions, int batch, int parts, int pictures,
         TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, Optional<Path> start, long seed) {
     private static final double DROP_TEXT = 0.1;
+    private static final double ALIGN = 0.2;
     private static final int CAPTIONS = 32;
 
     /// The recipe that made the bundled weights of `models/mini`.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
-        return of(CogVideoXMini.bundled(), 4, 8000, 14_000, workers);
+        return of(CogVideoXMini.bundled(), 12_000, 8000, 14_000, workers);
     }
 
     /// A Wan2.1 on the same clips.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
-        return of(WanMini.bundled(), 4, 8000, 14_000, workers);
+        return of(WanMini.bundled(), 6000, 3000, 9000, workers);
     }
 
-    private static MiniRecipe of(Architecture architecture, int parts, int pictures, int denoiserSteps, int workers) {
+    private static MiniRecipe of(Architecture architecture, int clips, int pictures, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
-                12_000, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 8, parts, pictures,
+                clips, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 4, 4, pictures,
                 TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250).muon(DenoiserStage::insideTransformer),
                 TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
@@ -104,10 +105,10 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 var autoencoder = Weights.load(pixels, architecture::autoencoder);
                 var latents = LatentSet.prepare(folder, autoencoder, seed, clips, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
                 var scale = start.map(architecture::scale).orElseGet(() -> architecture.scale(latents));
-                var stage = new DenoiserStage(architecture, text, scale, batch, parts, DROP_TEXT, start.isPresent() ? 0 : pictures, seed);
+                var stage = new DenoiserStage(architecture, text, scale, batch, parts, DROP_TEXT, ALIGN, start.isPresent() ? 0 : pictures, seed);
                 var tokenizer = Tokenizers.read(folder.resolve("tokenizer"));
                 if (start.isEmpty()) {
-                    var words = new TextStage(text, CAPTIONS, seed).train(folder.resolve("text.safetensors"), tokenizer,
+                    var words = new TextStage(architecture, text, CAPTIONS, seed).train(folder.resolve("text.safetensors"), tokenizer,
                             textOptions, p -> listener.onStep("text", p));
                     losses.put("text", words.losses());
                     beginning.putAll(words.tensors());

@@ -31,7 +31,7 @@ import org.zoetrope.weights.Weights;
 /// an object is a thirtieth of what the background is.
 ///
 /// @param captions per step
-public record TextStage(T5Encoder.Config text, int captions, long seed) {
+public record TextStage(Architecture architecture, T5Encoder.Config text, int captions, long seed) {
     private static final String HEADS = "heads";
 
     /// A question that every caption answers, with the number of answers; the last answer is that nothing is said.
@@ -82,7 +82,8 @@ public record TextStage(T5Encoder.Config text, int captions, long seed) {
             prompts.add(tokenizer.fit(caption.text(), Architecture.TEXT_LENGTH));
             promises.add(caption.promise());
         }
-        var scores = heads.forward(encoder.forward(TokenizedPrompt.ids(prompts)));                // [B, L, answers of all]
+        var scores = heads.forward(architecture.features(encoder, prompts));                      // [B, L, answers of all]
+        var read = architecture.read(prompts);                                                    // [B, L]
         var entropies = new ArrayList<Tensor>();
         var at = 0;
         for (var question : QUESTIONS) {
@@ -90,8 +91,8 @@ public record TextStage(T5Encoder.Config text, int captions, long seed) {
             for (var i = 0; i < captions; i++) {
                 right[i * question.answers() + question.answer().apply(promises.get(i))] = 1;
             }
-            var chances = scores.narrow(-1, at, question.answers()).softmax(-1);
-            entropies.add(chances.times(Tensor.of(right, captions, 1, question.answers())).sum(false, -1).clampMin(1e-9).log().mean().times(-1));
+            entropies.add(CrossEntropy.of(scores.narrow(-1, at, question.answers()), Tensor.of(right, captions, 1, question.answers())).times(read).sum()
+                    .div(read.sum()));
             at += question.answers();
         }
         return Tensor.stack(entropies, 0).mean();

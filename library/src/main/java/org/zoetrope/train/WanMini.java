@@ -11,8 +11,11 @@ import org.zoetrope.diffusion.Prediction;
 import org.zoetrope.diffusion.TimeSampler;
 import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
+import org.zoetrope.models.text.TokenizedPrompt;
 import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.scenes.Scene;
+import org.zoetrope.tensor.DType;
+import org.zoetrope.tensor.Tensor;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
@@ -28,7 +31,7 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
 
     /// The size of `models/mini-flow`.
     public static WanMini bundled() {
-        return new WanMini(16, 3, 6, 128, 2, 5);
+        return new WanMini(16, 4, 6, 128, 2, 5);
     }
 
     /// As small as it can be, to try the machinery.
@@ -82,9 +85,31 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
                 "gated-gelu", Optional.empty(), Optional.empty(), 1);
     }
 
+    /// The published pipeline encodes the prompt alone and fills its features up with zeros.
+    @Override
+    public Tensor features(T5Encoder encoder, List<TokenizedPrompt> prompts) {
+        return encoder.forward(TokenizedPrompt.ids(prompts), TokenizedPrompt.masks(prompts)).times(read(prompts).unsqueeze(-1));
+    }
+
+    @Override
+    public Tensor read(List<TokenizedPrompt> prompts) {
+        return TokenizedPrompt.masks(prompts).to(DType.FLOAT32);
+    }
+
+    @Override
+    public int layers() {
+        return layers;
+    }
+
+    @Override
+    public int width() {
+        return transformer().width();
+    }
+
     @Override
     public Denoiser denoiser(Weights w) {
-        return new WanTransformer(transformer(), w)::forward;
+        var network = new WanTransformer(transformer(), w);
+        return (noisy, timestep, text, pass) -> network.forward(noisy, timestep, text, Optional.empty(), pass);
     }
 
     @Override

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.edit.RandomDit.Network;
 import org.zoetrope.nn.AttentionKernel;
 import org.zoetrope.nn.AttentionTap;
+import org.zoetrope.nn.BlockTap;
 import org.zoetrope.nn.FrameShift;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.nn.Recomputation;
@@ -49,6 +50,32 @@ class PassTest {
 
     private static Tensor predict(Network network, Tensor words, Pass pass) {
         return network.forward(clip(), Tensor.full(500, 1), words, pass);
+    }
+
+    // ---------------------------------------------------------------- blocks
+
+    /// What leaves a block, the video last, and the prediction is what it was.
+    @ParameterizedTest
+    @MethodSource("networks")
+    void aTapSeesWhatLeavesTheBlocksItWatches(Network network) {
+        var seen = new ArrayList<Tensor>();
+        BlockTap tap = new BlockTap() {
+            @Override
+            public boolean watches(int block) {
+                return block != 1;
+            }
+
+            @Override
+            public void see(int block, List<Tensor> state) {
+                assertThat(block).isEqualTo(seen.isEmpty() ? 0 : 2);
+                seen.add(Scope.disown(state.getLast().copy()));
+            }
+        };
+        var watched = predict(network, words(), Pass.plain().with(tap));
+        assertThat(watched.toFloats()).isEqualTo(predict(network, words(), Pass.plain()).toFloats());
+        assertThat(seen).hasSize(2).allSatisfy(tokens -> assertThat(tokens.shape()).containsExactly(1, FRAMES * 4, seen.getFirst().size(2)));
+        assertThat(seen.getFirst().minus(seen.getLast()).abs().max().item()).isGreaterThan(1e-3);
+        seen.forEach(Tensor::close);
     }
 
     // ---------------------------------------------------------------- kernels
