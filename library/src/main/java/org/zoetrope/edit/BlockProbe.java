@@ -152,7 +152,7 @@ public final class BlockProbe {
                     overlaps.add(mask.binarised(AttentionMask.phraseMaps(site, columns), source.size(1)).overlap(truth));
                 }
             });
-            return new Places(sigma, overlaps, new VelocityMask(List.of(sigma), 1, 1).find(task).overlap(truth));
+            return new Places(sigma, overlaps, new VelocityMask(List.of(sigma), 1, 0).find(task).overlap(truth));
         })).toList());
     }
 

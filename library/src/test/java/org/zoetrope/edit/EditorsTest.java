@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -268,8 +269,20 @@ class EditorsTest {
         var to = new Gaussian(corner, 0.5);
         var task = EditTask.of(clip(3), Gaussian.plan(20), from, to, from, Draws.of(7));
         var mask = VelocityMask.defaults();
-        assertThat(mask.find(task)).isEqualTo(LatentMask.above(corner.select(0, 0).select(1, 0), 0.5));
+        var expected = LatentMask.above(corner.select(0, 0).select(1, 0), 0.5);
+        assertThat(mask.find(task)).isEqualTo(expected.grown(mask.margin()));
         assertThat(task.counter().forwards()).isEqualTo(mask.evaluations(1));
+        assertThat(new VelocityMask(mask.sigmas(), 1, 0).find(task)).isEqualTo(expected);
+    }
+
+    /// Of two groups the border is the greatest value of the lower one, however few or many are in it; equal values have none above.
+    @Test
+    void theBorderOfAVelocityMaskSplitsTwoGroups() {
+        for (var low : new int[] {3, 50, 97}) {
+            var values = IntStream.range(0, 100).mapToDouble(i -> (i * 7 % 100 < low ? 1 : 4) + i % 5 * 0.1).toArray();
+            assertThat(VelocityMask.border(values)).isEqualTo(Arrays.stream(values).filter(v -> v < 2).max().orElseThrow());
+        }
+        assertThat(VelocityMask.border(new double[] {2, 2, 2})).isEqualTo(2);
     }
 
     // ---------------------------------------------------------------- V-55: windows
