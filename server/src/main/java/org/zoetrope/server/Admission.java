@@ -4,11 +4,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -300,7 +297,7 @@ final class Admission {
     // ---------------------------------------------------------------- accepting
 
     private Job accept(String operation, Form form, Asker asker, Supplier<Draft> drafting) {
-        var fingerprint = fingerprint(operation, form);
+        var fingerprint = form.fingerprint(operation);
         var before = asker.key().flatMap(key -> store.named(asker.owner(), key))
                 .or(() -> asker.again() && asker.key().isEmpty()
                         ? store.same(asker.owner(), fingerprint, System.currentTimeMillis() - RETRIES.toMillis())
@@ -330,17 +327,6 @@ final class Admission {
                     "this Idempotency-Key belongs to another request, which made " + job.id());
         }
         return job;
-    }
-
-    private static String fingerprint(String operation, Form form) {
-        try {
-            var digest = MessageDigest.getInstance("SHA-256");
-            digest.update(operation.getBytes(StandardCharsets.UTF_8));
-            form.content().forEach(digest::update);
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 
     private static String id() {

@@ -5,11 +5,14 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /// The relational database that jobs live in: embedded in a folder for one process, or a PostgreSQL that several nodes
 /// share. What it is told is on the disk before anybody is told that it is.
@@ -142,8 +145,41 @@ final class Database implements AutoCloseable {
         return source;
     }
 
-    Connection connect() throws SQLException {
-        return source.getConnection();
+    /// Reads one row.
+    @FunctionalInterface
+    interface Row<T> {
+        T read(ResultSet row) throws SQLException;
+    }
+
+    <T> List<T> query(Row<T> row, String sql, Object... arguments) {
+        try (var connection = source.getConnection(); var statement = connection.prepareStatement(sql)) {
+            bind(statement, arguments);
+            try (var rows = statement.executeQuery()) {
+                var list = new ArrayList<T>();
+                while (rows.next()) {
+                    list.add(row.read(rows));
+                }
+                return list;
+            }
+        } catch (SQLException e) {
+            throw new StoreException(e);
+        }
+    }
+
+    /// @return how many rows were changed
+    int update(String sql, @Nullable Object... arguments) {
+        try (var connection = source.getConnection(); var statement = connection.prepareStatement(sql)) {
+            bind(statement, arguments);
+            return statement.executeUpdate();
+        } catch (SQLException e) {
+            throw new StoreException(e);
+        }
+    }
+
+    private static void bind(PreparedStatement statement, @Nullable Object... arguments) throws SQLException {
+        for (var i = 0; i < arguments.length; i++) {
+            statement.setObject(i + 1, arguments[i]);
+        }
     }
 
     /// Brings to the disk what was committed. A server does so at every commit; the embedded database would take half a

@@ -14,7 +14,9 @@ import org.eclipse.jetty.http.HttpException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -200,15 +202,20 @@ final class Form {
         });
     }
 
-    /// Everything in a fixed order, to tell two requests apart.
-    List<byte[]> content() {
-        var all = new ArrayList<byte[]>();
-        fields.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> all.add("%d:%s=%s;".formatted(
-                e.getValue().length(), e.getKey(), e.getValue()).getBytes(StandardCharsets.UTF_8)));
-        files.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> {
-            all.add("%d:%s=".formatted(e.getValue().length, e.getKey()).getBytes(StandardCharsets.UTF_8));
-            all.add(e.getValue());
-        });
-        return all;
+    /// Tells two requests apart, by everything that they brought.
+    String fingerprint(String operation) {
+        try {
+            var digest = MessageDigest.getInstance("SHA-256");
+            digest.update(operation.getBytes(StandardCharsets.UTF_8));
+            fields.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> digest.update("%d:%s=%s;"
+                    .formatted(e.getValue().length(), e.getKey(), e.getValue()).getBytes(StandardCharsets.UTF_8)));
+            files.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(e -> {
+                digest.update("%d:%s=".formatted(e.getValue().length, e.getKey()).getBytes(StandardCharsets.UTF_8));
+                digest.update(e.getValue());
+            });
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
     }
 }

@@ -1,6 +1,5 @@
 package org.zoetrope.server;
 
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -13,18 +12,10 @@ import org.jspecify.annotations.Nullable;
 /// The jobs. Every change of status is one statement with its condition, so that of two who try one succeeds; a worker
 /// writes under the number of its claim, so that one that was taken for dead cannot spoil its successor's work.
 final class JobStore {
-    private static final String UNIQUE = "23505"; // SQLSTATE of a duplicate in a unique index
-
     private final Database database;
 
     JobStore(Database database) {
         this.database = database;
-    }
-
-    /// Reads one row.
-    @FunctionalInterface
-    private interface Row<T> {
-        T read(ResultSet row) throws SQLException;
     }
 
     // ---------------------------------------------------------------- accepting
@@ -45,7 +36,7 @@ final class JobStore {
                     String.join("\n", job.notices()), job.source().orElse(null), w.prompt(), fingerprint,
                     idempotencyKey.orElse(null));
         } catch (StoreException e) {
-            if (e.getCause() instanceof SQLException sql && UNIQUE.equals(sql.getSQLState())) {
+            if (e.isDuplicate()) {
                 return idempotencyKey.flatMap(key -> named(job.owner(), key)).orElseThrow(() -> e);
             }
             throw e;
@@ -200,34 +191,12 @@ final class JobStore {
         return query(row -> row.getInt(1), sql, arguments).getFirst();
     }
 
-    private <T> List<T> query(Row<T> row, String sql, Object... arguments) {
-        try (var connection = database.connect(); var statement = connection.prepareStatement(sql)) {
-            bind(statement, arguments);
-            try (var rows = statement.executeQuery()) {
-                var list = new ArrayList<T>();
-                while (rows.next()) {
-                    list.add(row.read(rows));
-                }
-                return list;
-            }
-        } catch (SQLException e) {
-            throw new StoreException(e);
-        }
+    private <T> List<T> query(Database.Row<T> row, String sql, Object... arguments) {
+        return database.query(row, sql, arguments);
     }
 
     private int update(String sql, @Nullable Object... arguments) {
-        try (var connection = database.connect(); var statement = connection.prepareStatement(sql)) {
-            bind(statement, arguments);
-            return statement.executeUpdate();
-        } catch (SQLException e) {
-            throw new StoreException(e);
-        }
-    }
-
-    private static void bind(PreparedStatement statement, @Nullable Object... arguments) throws SQLException {
-        for (var i = 0; i < arguments.length; i++) {
-            statement.setObject(i + 1, arguments[i]);
-        }
+        return database.update(sql, arguments);
     }
 
     private static Job job(ResultSet row) throws SQLException {

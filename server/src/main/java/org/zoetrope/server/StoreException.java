@@ -6,7 +6,14 @@ import java.sql.SQLException;
 final class StoreException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    private static final String UNIQUE = "23505"; // SQLSTATE of a duplicate in a unique index
+
     StoreException(SQLException cause) {
         super("the database failed: " + cause.getMessage(), cause);
+    }
+
+    /// Whether there is such a row already.
+    boolean isDuplicate() {
+        return getCause() instanceof SQLException sql && UNIQUE.equals(sql.getSQLState());
     }
 }
