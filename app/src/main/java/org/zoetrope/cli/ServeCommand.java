@@ -28,7 +28,7 @@ import picocli.CommandLine.ParentCommand;
                 "  zoetrope serve --new-key ada",
                 "  zoetrope serve --host 0.0.0.0 --database \"jdbc:postgresql://db/zoetrope?user=zoetrope\""})
 final class ServeCommand implements Callable<Integer> {
-    private static final int LONGEST_QUEUE = 1_000_000;
+    private static final int LONGEST_QUEUE = 1_000_000, MOST_CHARACTERS = 1_000_000;
 
     @Option(names = {"-m", "--model"}, paramLabel = "DIR",
             description = "A model folder or the name of a bundled one; may be repeated, and the first answers where a "
@@ -53,6 +53,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--queue-length", paramLabel = "N", defaultValue = "500",
             description = "Unfinished jobs that one key may have; more are refused (default: 500).")
     private int queueLength;
+    @Option(names = "--characters", paramLabel = "N", defaultValue = "100",
+            description = "Characters that one key may keep; more are refused (default: 100).")
+    private int characters;
     @Option(names = "--memory", paramLabel = "GB",
             description = "What one video may take (default: what the machine has free).")
     private Optional<Double> memory;
@@ -79,6 +82,9 @@ final class ServeCommand implements Callable<Integer> {
         if (queueLength < 1 || queueLength > LONGEST_QUEUE) {
             throw new UsageException("a queue of %d jobs; give 1 to %d", queueLength, LONGEST_QUEUE);
         }
+        if (characters < 1 || characters > MOST_CHARACTERS) {
+            throw new UsageException("%d characters; give 1 to %d", characters, MOST_CHARACTERS);
+        }
         if (port < 0 || port > 65535) {
             throw new UsageException("port %d; give 0 to 65535", port);
         }
@@ -88,7 +94,7 @@ final class ServeCommand implements Callable<Integer> {
                 .map(path -> new ServerSettings.Installed(name(path), path)).toList();
         var settings = ServerSettings.of(folder, installed).address(host, port)
                 .database(Optional.of(database).filter(url -> !url.isBlank())).workers(workers)
-                .queueLength(queueLength).fetchUrls(fetchUrls).options(options.options());
+                .queueLength(queueLength).characters(characters).fetchUrls(fetchUrls).options(options.options());
         return serve(memory.map(gigabytes -> settings.memoryBytes((long) (gigabytes * 1e9))).orElse(settings));
     }
 

@@ -32,6 +32,7 @@ class ServeCommandTest {
         type("serve", "--data", folder, "--workers", "65").fails(2, "65 workers; give 0 to 64");
         type("serve", "--data", folder, "--queue-length", "0").fails(2, "a queue of 0 jobs; give 1 to 1000000");
         type("serve", "--data", folder, "--queue-length", "1000001").fails(2, "a queue of 1000001 jobs");
+        type("serve", "--data", folder, "--characters", "0").fails(2, "0 characters; give 1 to 1000000");
         type("serve", "--data", folder, "--port", "70000").fails(2, "port 70000");
         type("serve", "--data", folder, "--model", "maxi").fails(2, "maxi");
         type("serve", "--data", folder, "--database", "jdbc:mysql://x").fails(1, "no address of a PostgreSQL");

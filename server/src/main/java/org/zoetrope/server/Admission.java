@@ -60,7 +60,12 @@ final class Admission {
     ///
     /// @param key   what the client calls this request
     /// @param again whether the client says that it repeats itself
-    record Asker(String owner, Optional<String> key, boolean again) {}
+    record Asker(String owner, Optional<String> key, boolean again) {
+        /// Of a client that repeats itself without a name for the request: since when it may have been answered before.
+        Optional<Long> repeatsSince() {
+            return again && key.isEmpty() ? Optional.of(System.currentTimeMillis() - RETRIES.toMillis()) : Optional.empty();
+        }
+    }
 
     /// A job with the files it starts from.
     private record Draft(Job job, Map<String, byte[]> files) {}
@@ -71,22 +76,25 @@ final class Admission {
     private final Models models;
     private final UploadDecoder uploads;
     private final ContentUrl urls;
+    private final Characters characters;
 
     Admission(ServerSettings settings, JobStore store, JobQueue queue, Models models, UploadDecoder uploads,
-            ContentUrl urls) {
+            ContentUrl urls, Characters characters) {
         this.settings = settings;
         this.store = store;
         this.queue = queue;
         this.models = models;
         this.uploads = uploads;
         this.urls = urls;
+        this.characters = characters;
     }
 
     // ---------------------------------------------------------------- the kinds of request
 
     /// A video from words, and from a picture or a video where the model starts from one.
     Job create(Form form, Asker asker) {
-        form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference", "strength")));
+        form.allow(union(SETTINGS, Set.of("prompt", "model", "seconds", "size", "input_reference", "strength",
+                "characters")));
         return accept("create", form, asker, () -> {
             var asked = asked(form);
             var name = named(asked);
@@ -94,7 +102,7 @@ final class Admission {
             var model = open(name, speed.matrices());
             var notices = new ArrayList<String>();
             prompt(form);
-            var given = given(form);
+            var given = character(form, asker, name, model, notices).or(() -> given(form));
             var kind = given.flatMap(Container::of);
             var seen = kind.map(k -> seen(k, given.orElseThrow(), "input_reference"));
             seen.ifPresent(video -> notices.addAll(video.notices()));
@@ -171,12 +179,17 @@ final class Admission {
     /// A model that starts from a picture: this one, if it does.
     private String animating(String preferred) {
         return Stream.concat(Stream.of(preferred), models.names().stream())
-                .filter(candidate -> models.names().contains(candidate) && open(candidate).geometry().takesImage())
+                .filter(candidate -> models.names().contains(candidate) && animates(candidate))
                 .findFirst().orElseThrow(() -> ApiException.invalid("unsupported",
                         ("extending a video takes a model that starts from a picture (CogVideoX I2V), and none is "
                                 + "installed here; there is %s. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) "
                                 + "and start the server with --model for it")
                                 .formatted(String.join(", ", models.names()))));
+    }
+
+    /// Whether a model starts from a picture.
+    private boolean animates(String name) {
+        return open(name).geometry().takesImage();
     }
 
     private Draft extended(Start start, Form form, Asker asker) {
@@ -228,7 +241,7 @@ final class Admission {
         });
     }
 
-    private static Container kind(byte[] upload) {
+    static Container kind(byte[] upload) {
         return Container.of(upload).orElseThrow(() -> ApiException.invalid("invalid_video", "video",
                 "this is no video of a kind that is read here, which are %s".formatted(Container.words())));
     }
@@ -299,9 +312,7 @@ final class Admission {
     private Job accept(String operation, Form form, Asker asker, Supplier<Draft> drafting) {
         var fingerprint = form.fingerprint(operation);
         var before = asker.key().flatMap(key -> store.named(asker.owner(), key))
-                .or(() -> asker.again() && asker.key().isEmpty()
-                        ? store.same(asker.owner(), fingerprint, System.currentTimeMillis() - RETRIES.toMillis())
-                        : Optional.empty());
+                .or(() -> asker.repeatsSince().flatMap(time -> store.same(asker.owner(), fingerprint, time)));
         if (before.isPresent()) {
             return repeated(before.get(), fingerprint);
         }
@@ -330,9 +341,13 @@ final class Admission {
     }
 
     private static String id() {
+        return unguessable("video_");
+    }
+
+    static String unguessable(String kind) {
         var random = new byte[16];
         RANDOM.nextBytes(random);
-        return "video_" + HexFormat.of().formatHex(random);
+        return kind + HexFormat.of().formatHex(random);
     }
 
     // ---------------------------------------------------------------- what is wanted
@@ -468,6 +483,32 @@ final class Admission {
                 .or(() -> form.text("input_reference"))
                 .map(url -> url.startsWith("data:video/") ? urls.video("input_reference", url)
                         : urls.picture("input_reference", url)).map(Supplier::get));
+    }
+
+    /// What a model can take of the character of a request: the first frame of its video, as PNG.
+    private Optional<byte[]> character(Form form, Asker asker, String name, VideoModel model, List<String> notices) {
+        var ids = form.each("characters", "id");
+        if (ids.isEmpty()) {
+            return Optional.empty();
+        }
+        if (ids.size() > 1) {
+            throw ApiException.invalid("unsupported", "characters", "%d characters; give one, since the first frame of its "
+                    .formatted(ids.size()) + "video is the first frame of the new one");
+        }
+        if (form.has("input_reference")) {
+            throw ApiException.invalid("invalid_value", "characters", "a character and an input_reference were sent; give "
+                    + "one of them, since either is the first frame");
+        }
+        if (!model.geometry().takesImage()) {
+            throw ApiException.invalid("unsupported", "characters", ("%s does not start from a picture, as a character "
+                    + "takes: the first frame of its video is the first frame of the new one; %s").formatted(name,
+                            models.names().stream().filter(this::animates).findFirst().map("%s does"::formatted)
+                                    .orElse("none that is installed here does. Fetch one (zoetrope pull "
+                                            + "THUDM/CogVideoX-5b-I2V) and start the server with --model for it")));
+        }
+        var one = characters.find(ids.getFirst(), asker.owner());
+        notices.add("the video begins with the first frame of the character \"%s\"".formatted(one.name()));
+        return Optional.of(characters.first(one));
     }
 
     private Frames decoded(String field, byte[] content) {

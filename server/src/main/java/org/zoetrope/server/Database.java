@@ -14,7 +14,7 @@ import java.util.Optional;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/// The relational database that jobs live in: embedded in a folder for one process, or a PostgreSQL that several nodes
+/// The relational database that jobs and characters live in: embedded in a folder for one process, or a PostgreSQL that several nodes
 /// share. What it is told is on the disk before anybody is told that it is.
 final class Database implements AutoCloseable {
     private static final int CONNECTIONS = 10;
@@ -53,6 +53,16 @@ final class Database implements AutoCloseable {
             "create unique index if not exists job_once on job (owner, idempotency_key)",
             "create index if not exists job_order on job (created_at, id)",
             "create index if not exists job_status on job (status, priority, created_at)",
+            """
+                    create table if not exists video_character (
+                        id varchar(64) primary key,
+                        owner varchar(64) not null,
+                        name varchar(80) not null,
+                        created_at bigint not null,
+                        fingerprint varchar(64) not null,
+                        idempotency_key varchar(255))""",
+            "create unique index if not exists video_character_once on video_character (owner, idempotency_key)",
+            "create index if not exists video_character_order on video_character (owner, created_at)",
             // The table of db-scheduler 16, whose jar does not carry it.
             """
                     create table if not exists scheduled_tasks (

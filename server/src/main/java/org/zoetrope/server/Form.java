@@ -16,6 +16,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -36,9 +38,11 @@ final class Form {
     private static final int DEEPEST = 4;
     private static final String MULTIPART = "org.eclipse.jetty.multipartConfig"; // how Jetty is told of limits
     private static final int IN_MEMORY = 1 << 20; // bytes of a part that are not written to a temporary file
+    private static final Set<String> LISTS = Set.of("characters"); // of objects; no other field is a list
 
     private final Map<String, String> fields = new LinkedHashMap<>();
     private final Map<String, byte[]> files = new LinkedHashMap<>();
+    private final Map<String, Integer> entries = new HashMap<>(); // of lists, by the name that all of them have in a form
 
     private Form() {}
 
@@ -73,12 +77,7 @@ final class Form {
         } catch (IllegalArgumentException e) {
             throw ApiException.invalid("invalid_body", "the form is not encoded as its type says: " + e.getMessage());
         }
-        given.forEach((name, values) -> {
-            if (values.size() > 1) {
-                throw ApiException.invalid("duplicate_field", name, "this field comes twice");
-            }
-            put(name, values.isEmpty() ? "" : values.getFirst());
-        });
+        given.forEach((name, values) -> (values.isEmpty() ? List.of("") : values).forEach(value -> put(name, value)));
     }
 
     private void parts(Context ctx, ServerSettings.RequestLimits limits) throws IOException, ServletException {
@@ -111,9 +110,17 @@ final class Form {
     }
 
     private void put(String name, String value) {
-        if (fields.put(name, value) != null) {
+        if (fields.put(numbered(name), value) != null) {
             throw ApiException.invalid("duplicate_field", name, "this field comes twice");
         }
+    }
+
+    /// What clients write into forms as `characters[][id]`, again and again, is `characters[0][id]` and so on.
+    private String numbered(String name) {
+        var at = name.indexOf("[]");
+        return at < 0 || !LISTS.contains(name.substring(0, at)) ? name
+                : "%s[%d]%s".formatted(name.substring(0, at), entries.merge(name, 1, Integer::sum) - 1,
+                        name.substring(at + 2));
     }
 
     private void json(byte[] body) throws IOException {
@@ -139,8 +146,17 @@ final class Form {
         if (value.isObject()) {
             value.properties().forEach(entry -> flatten("%s[%s]".formatted(name, entry.getKey()), entry.getValue(),
                     depth + 1));
+        } else if (value.isArray() && LISTS.contains(name)) {
+            for (var i = 0; i < value.size(); i++) {
+                var entry = "%s[%d]".formatted(name, i);
+                var before = fields.size();
+                flatten(entry, value.get(i), depth + 1);
+                if (fields.size() == before) {
+                    put(entry, ""); // it says nothing, which is told where the list is read
+                }
+            }
         } else if (value.isArray()) {
-            throw ApiException.invalid("invalid_value", name, "no field of these requests is a list");
+            throw ApiException.invalid("invalid_value", name, "this field is no list");
         } else if (!value.isNull()) {
             put(name, value.asText());
         }
@@ -150,14 +166,36 @@ final class Form {
 
     /// Refuses what is in nobody's vocabulary, so that a misspelt setting is not silently without effect.
     void allow(Set<String> names) {
-        var unknown = Stream.concat(fields.keySet().stream(), files.keySet().stream())
-                .filter(name -> !names.contains(name) && !names.contains(name.replaceAll("\\[.*", ""))).toList();
+        var unknown = names().filter(name -> !names.contains(name) && !names.contains(field(name))).toList();
         if (!unknown.isEmpty()) {
             throw ApiException.invalid("unknown_parameter", unknown.getFirst(),
                     "unknown %s; this request takes %s".formatted(
                             unknown.stream().map("\"%s\""::formatted).collect(Collectors.joining(", ")),
                             names.stream().sorted().collect(Collectors.joining(", "))));
         }
+    }
+
+    private Stream<String> names() {
+        return Stream.concat(fields.keySet().stream(), files.keySet().stream());
+    }
+
+    /// The field that something within an object belongs to.
+    private static String field(String name) {
+        return name.replaceAll("\\[.*", "");
+    }
+
+    /// Whether the request says anything about a field.
+    boolean has(String field) {
+        return names().anyMatch(name -> field(name).equals(field));
+    }
+
+    /// What stands under a key in every object of a list.
+    List<String> each(String list, String key) {
+        var form = Pattern.compile("%s\\[\\d+]\\[%s]".formatted(list, key));
+        return names().filter(name -> field(name).equals(list)).map(name -> text(name).filter(_ -> form.matcher(name)
+                .matches()).orElseThrow(() -> ApiException.invalid("invalid_value", list,
+                        "\"%s\" is a list of objects with one key, such as [{\"%s\": \"...\"}]".formatted(list, key))))
+                .toList();
     }
 
     Optional<String> text(String name) {

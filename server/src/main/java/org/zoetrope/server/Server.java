@@ -66,8 +66,9 @@ public final class Server implements AutoCloseable {
         var urls = new ContentUrl(settings.fetchUrls()
                 ? Optional.of(new UrlFetcher(network, settings.limits().bodyBytes(), UrlFetcher.TIME))
                 : Optional.empty());
-        api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads, urls), urls, models,
-                live, metrics);
+        var characters = new Characters(settings, database, uploads);
+        api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads, urls, characters),
+                characters, urls, models, live, metrics);
         http = Javalin.create(this::configure);
     }
 
@@ -219,7 +220,7 @@ public final class Server implements AutoCloseable {
 
     /// A path without what differs from client to client.
     private static String pattern(String path) {
-        return path.replaceAll("/video_[0-9a-f]+", "/{id}").replaceAll("/models/[^/]+", "/models/{name}")
+        return path.replaceAll("/(video|char)_[0-9a-f]+", "/{id}").replaceAll("/models/[^/]+", "/models/{name}")
                 .replaceAll("[^A-Za-z0-9/{}._-]", "");
     }
 

@@ -19,13 +19,14 @@ import org.zoetrope.pipeline.OpenOptions;
 /// @param checkpointEvery a running job is saved when this much time has passed since it was saved last
 /// @param attempts        how often a job may be begun without getting any further before it has failed
 /// @param queueLength     unfinished jobs that one key may have
+/// @param characters      characters that one key may keep
 /// @param memoryBytes     what one job may take; empty takes the machine's free memory at the time
 /// @param limits          what one request may bring
 /// @param uploads         what an uploaded video may be
 /// @param fetchUrls       whether requests may give an address of the web in place of a picture or a video
 public record ServerSettings(String host, int port, Path data, Optional<String> database, List<Installed> models,
         OpenOptions options, int workers, Duration checkpointEvery, int attempts, int queueLength,
-        Optional<Long> memoryBytes, RequestLimits limits, UploadLimits uploads, boolean fetchUrls) {
+        int characters, Optional<Long> memoryBytes, RequestLimits limits, UploadLimits uploads, boolean fetchUrls) {
     /// A model under the name by which it is asked for.
     public record Installed(String name, Path folder) {}
 
@@ -89,52 +90,57 @@ public record ServerSettings(String host, int port, Path data, Optional<String> 
     /// Loopback, port 8188, one worker, an embedded database.
     public static ServerSettings of(Path data, List<Installed> models) {
         return new ServerSettings("127.0.0.1", 8188, data, Optional.empty(), models, OpenOptions.defaults(), 1,
-                Duration.ofSeconds(5), 4, 500, Optional.empty(), RequestLimits.defaults(),
+                Duration.ofSeconds(5), 4, 500, 100, Optional.empty(), RequestLimits.defaults(),
                 UploadLimits.defaults(), false);
     }
 
     public ServerSettings address(String newHost, int newPort) {
         return new ServerSettings(newHost, newPort, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, uploads, fetchUrls);
+                queueLength, characters, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings database(Optional<String> url) {
         return new ServerSettings(host, port, data, url, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, uploads, fetchUrls);
+                queueLength, characters, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings options(OpenOptions how) {
         return new ServerSettings(host, port, data, database, models, how, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, uploads, fetchUrls);
+                queueLength, characters, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings workers(int count) {
         return new ServerSettings(host, port, data, database, models, options, count, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, uploads, fetchUrls);
+                queueLength, characters, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings checkpointEvery(Duration time) {
-        return new ServerSettings(host, port, data, database, models, options, workers, time, attempts, queueLength,
-                memoryBytes, limits, uploads, fetchUrls);
+        return new ServerSettings(host, port, data, database, models, options, workers, time, attempts,
+                queueLength, characters, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings queueLength(int jobs) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts, jobs,
-                memoryBytes, limits, uploads, fetchUrls);
+                characters, memoryBytes, limits, uploads, fetchUrls);
+    }
+
+    public ServerSettings characters(int most) {
+        return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
+                queueLength, most, memoryBytes, limits, uploads, fetchUrls);
     }
 
     public ServerSettings memoryBytes(long bytes) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, Optional.of(bytes), limits, uploads, fetchUrls);
+                queueLength, characters, Optional.of(bytes), limits, uploads, fetchUrls);
     }
 
     public ServerSettings uploads(UploadLimits most) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, most, fetchUrls);
+                queueLength, characters, memoryBytes, limits, most, fetchUrls);
     }
 
     public ServerSettings fetchUrls(boolean may) {
         return new ServerSettings(host, port, data, database, models, options, workers, checkpointEvery, attempts,
-                queueLength, memoryBytes, limits, uploads, may);
+                queueLength, characters, memoryBytes, limits, uploads, may);
     }
 }

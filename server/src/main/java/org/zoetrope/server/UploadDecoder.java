@@ -99,6 +99,20 @@ final class UploadDecoder {
     /// @throws UploadException if it cannot be read or exceeds a limit
     /// @throws ApiException    if too many uploads are being looked at
     Seen look(Container kind, byte[] content) {
+        return look(kind, content, 0, this::seen);
+    }
+
+    /// The first frame of an upload, which is decoded to its last as well, so that one that is kept is known to be whole.
+    ///
+    /// @throws UploadException if it cannot be read or exceeds a limit
+    /// @throws ApiException    if too many uploads are being looked at
+    Frames first(Container kind, byte[] content) {
+        return look(kind, content, 1, folder -> frames(folder, limits.pixels() * Frames.CHANNELS));
+    }
+
+    /// @param wanted how many of its frames are left in the folder
+    /// @param left   reads what was left there
+    private <T> T look(Container kind, byte[] content, int wanted, Work<T> left) {
         try {
             if (!free.tryAcquire(limits.time().toMillis(), TimeUnit.MILLISECONDS)) {
                 throw ApiException.busy("other uploaded videos are being looked at; send this one again in a moment");
@@ -110,8 +124,8 @@ final class UploadDecoder {
         try {
             return inFolder(folder -> {
                 var video = Files.write(folder.resolve(kind.file()), content);
-                run(video, folder, false, () -> {});
-                return seen(folder);
+                run(video, folder, wanted, () -> {});
+                return left.in(folder);
             });
         } finally {
             free.release();
@@ -131,13 +145,8 @@ final class UploadDecoder {
         }
         try {
             return inFolder(folder -> {
-                run(video.toAbsolutePath(), folder, true, patience);
-                try {
-                    var clip = RawClip.read(folder.resolve(UploadProcess.FRAMES), limits.decodedBytes());
-                    return Resize.even(clip).frames();
-                } catch (IOException e) {
-                    throw strange(String.valueOf(e.getMessage()));
-                }
+                run(video.toAbsolutePath(), folder, Integer.MAX_VALUE, patience);
+                return Resize.even(frames(folder, limits.decodedBytes())).frames();
             });
         } finally {
             free.release();
@@ -197,9 +206,9 @@ final class UploadDecoder {
 
     // ---------------------------------------------------------------- the process
 
-    private void run(Path video, Path folder, boolean frames, Patience patience) throws IOException {
+    private void run(Path video, Path folder, int wanted, Patience patience) throws IOException {
         var started = System.nanoTime();
-        var process = start(video, folder, frames);
+        var process = start(video, folder, wanted);
         try {
             while (!process.waitFor(BETWEEN_LOOKS.toMillis(), TimeUnit.MILLISECONDS)) {
                 patience.check();
@@ -243,7 +252,7 @@ final class UploadDecoder {
         all.forEach(one -> one.onExit().completeOnTimeout(one, DYING.toSeconds(), TimeUnit.SECONDS).join());
     }
 
-    private Process start(Path video, Path folder, boolean frames) throws IOException {
+    private Process start(Path video, Path folder, int wanted) throws IOException {
         var most = limits.heapBytes() + NATIVE_BYTES;
         var command = new ArrayList<>(List.of("/bin/sh", "-c", LIMITED, "sh", Long.toString(most >> 10),
                 Long.toString(limits.decodedBytes() + FILE_BYTES >> 9),
@@ -256,7 +265,7 @@ final class UploadDecoder {
         Optional.ofNullable(System.getProperty("org.bytedeco.javacpp.cachedir"))
                 .ifPresent(cache -> command.add("-Dorg.bytedeco.javacpp.cachedir=" + cache));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), UploadProcess.class.getName(),
-                video.toString(), folder.toString(), Boolean.toString(frames), Long.toString(bytes),
+                video.toString(), folder.toString(), Integer.toString(wanted), Long.toString(bytes),
                 Long.toString(limits.pixels()), Integer.toString(limits.frames()),
                 Long.toString(limits.duration().toMillis()), Long.toString(limits.decodedBytes())));
         var builder = new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -294,6 +303,14 @@ final class UploadDecoder {
             return seen;
         } catch (NumberFormatException _) {
             throw strange(said);
+        }
+    }
+
+    private static Frames frames(Path folder, long mostBytes) {
+        try {
+            return RawClip.read(folder.resolve(UploadProcess.FRAMES), mostBytes);
+        } catch (IOException e) {
+            throw strange(String.valueOf(e.getMessage()));
         }
     }
 

@@ -12,7 +12,7 @@ import org.zoetrope.media.SoundTrack;
 import org.zoetrope.media.VideoReader;
 
 /// The process that decodes an uploaded video, so that what goes wrong in a decoder goes wrong there. It is told a file
-/// and limits, leaves a line about the video in the file `said` and, if it is asked to, its frames in `frames`, and
+/// and limits, leaves a line about the video in the file `said` and, if it is asked to, its first frames in `frames`, and
 /// ends. It lives no longer than the server that started it.
 final class UploadProcess {
     static final int REFUSED = 40, OUT_OF_MEMORY = 41; // exit codes that no Java runtime uses
@@ -22,7 +22,7 @@ final class UploadProcess {
 
     private UploadProcess() {}
 
-    /// @param arguments the video, the folder for what is left, whether frames are wanted, and limits: bytes, pixels,
+    /// @param arguments the video, the folder for what is left, how many frames are wanted, and limits: bytes, pixels,
     ///                  frames, milliseconds, decoded bytes
     public static void main(String[] arguments) {
         Thread.ofPlatform().daemon().start(UploadProcess::endWithParent);
@@ -45,7 +45,7 @@ final class UploadProcess {
         Path video = Path.of(arguments[0]), folder = Path.of(arguments[1]);
         try {
             try {
-                decode(video, folder, Boolean.parseBoolean(arguments[2]), new Limits(Long.parseLong(arguments[3]),
+                decode(video, folder, Integer.parseInt(arguments[2]), new Limits(Long.parseLong(arguments[3]),
                         Long.parseLong(arguments[4]), Integer.parseInt(arguments[5]),
                         Duration.ofMillis(Long.parseLong(arguments[6])), Long.parseLong(arguments[7])));
                 return 0;
@@ -62,13 +62,13 @@ final class UploadProcess {
         }
     }
 
-    private static void decode(Path video, Path folder, boolean wanted, Limits limits) throws IOException {
+    private static void decode(Path video, Path folder, int wanted, Limits limits) throws IOException {
         var frames = VideoReader.read(video, limits);
         Files.writeString(folder.resolve(SAID), String.format(Locale.ROOT, "%d %d %d %s %b %b", frames.width(),
                 frames.height(), frames.count(), frames.fps(), MediaFile.inspect(video, limits).variableRate(),
                 SoundTrack.isIn(video)));
-        if (wanted) {
-            RawClip.write(frames, folder.resolve(FRAMES));
+        if (wanted > 0) {
+            RawClip.write(frames.slice(0, Math.min(wanted, frames.count())), folder.resolve(FRAMES));
         }
     }
 }

@@ -69,7 +69,17 @@ final class VideoJson {
     }
 
     static ObjectNode deleted(String id) {
-        return JSON.createObjectNode().put("id", id).put("object", "video.deleted").put("deleted", true);
+        return deleted(id, "video");
+    }
+
+    static ObjectNode deleted(String id, String kind) {
+        return JSON.createObjectNode().put("id", id).put("object", kind + ".deleted").put("deleted", true);
+    }
+
+    /// The fields of OpenAI's character, and no others.
+    static ObjectNode character(Characters.Entry one) {
+        return JSON.createObjectNode().put("id", one.id()).put("name", one.name()).put("created_at",
+                one.createdAt() / MILLIS);
     }
 
     static ObjectNode error(ApiException e, String requestId) {

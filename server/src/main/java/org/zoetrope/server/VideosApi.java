@@ -18,7 +18,8 @@ import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.WeightsException;
 
-/// The ten operations of OpenAI's videos service, and ours beside them: events, cancel, models.
+/// The ten operations of OpenAI's videos service, and ours beside them: events, cancel, the deletion of characters,
+/// models.
 final class VideosApi {
     private static final Logger LOG = LoggerFactory.getLogger(VideosApi.class);
     private static final int PAGE = 20, LARGEST_PAGE = 100;
@@ -27,16 +28,18 @@ final class VideosApi {
     private final ServerSettings settings;
     private final JobStore store;
     private final Admission admission;
+    private final Characters characters;
     private final ContentUrl urls;
     private final Models models;
     private final Live live;
     private final Metrics metrics;
 
-    VideosApi(ServerSettings settings, JobStore store, Admission admission, ContentUrl urls, Models models,
-            Live live, Metrics metrics) {
+    VideosApi(ServerSettings settings, JobStore store, Admission admission, Characters characters, ContentUrl urls,
+            Models models, Live live, Metrics metrics) {
         this.settings = settings;
         this.store = store;
         this.admission = admission;
+        this.characters = characters;
         this.urls = urls;
         this.models = models;
         this.live = live;
@@ -48,13 +51,9 @@ final class VideosApi {
         routes.get("/v1/videos", this::list);
         routes.post("/v1/videos/edits", this::edit);
         routes.post("/v1/videos/extensions", this::extend);
-        routes.post("/v1/videos/characters", _ -> {
-            throw ApiException.invalid("unsupported", "characters take a model that keeps the likeness of a given clip "
-                    + "in new videos, and no model of that kind can be run here");
-        });
-        routes.get("/v1/videos/characters/{id}", ctx -> {
-            throw ApiException.notFound("there is no character \"%s\"".formatted(ctx.pathParam("id")));
-        });
+        routes.post("/v1/videos/characters", this::createCharacter);
+        routes.get("/v1/videos/characters/{id}", ctx -> json(ctx, VideoJson.character(character(ctx))));
+        routes.delete("/v1/videos/characters/{id}", this::deleteCharacter);
         routes.get("/v1/videos/{id}", ctx -> json(ctx, video(job(ctx))));
         routes.delete("/v1/videos/{id}", this::delete);
         routes.get("/v1/videos/{id}/content", this::content);
@@ -153,6 +152,23 @@ final class VideosApi {
         var upload = upload(form);
         accepted(ctx, upload.isPresent() ? admission.edit(upload.get(), form, asker(ctx))
                 : admission.edit(source(ctx, form), form, asker(ctx)));
+    }
+
+    private void createCharacter(Context ctx) {
+        var form = form(ctx);
+        var video = upload(form).orElseThrow(() -> ApiException.invalid("missing_required_parameter", "video",
+                "\"video\" is missing; send the video of the character along, as a file"));
+        json(ctx, VideoJson.character(characters.create(video, form, asker(ctx))));
+    }
+
+    private void deleteCharacter(Context ctx) {
+        var one = character(ctx);
+        characters.delete(one);
+        json(ctx, VideoJson.deleted(one.id(), "character"));
+    }
+
+    private Characters.Entry character(Context ctx) {
+        return characters.find(ctx.pathParam("id"), owner(ctx));
     }
 
     /// The video that a request brought along, as a file or by a URL.
@@ -303,7 +319,8 @@ final class VideosApi {
         return ApiException.notFound("there is no video \"%s\"".formatted(shown(id)));
     }
 
-    private static String shown(String text) {
+    /// What a client called something, in a message to it.
+    static String shown(String text) {
         return text.length() > 64 ? text.substring(0, 64) + "..." : text;
     }
 

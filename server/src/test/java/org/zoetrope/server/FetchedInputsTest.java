@@ -127,6 +127,9 @@ class FetchedInputsTest {
         var started = new HashMap<String, Object>(Map.of("prompt", "a blue square", "steps", 2, "input_reference",
                 "http://pictures.example/a.mp4"));
         done(json(served.post("/v1/videos", JSON.writeValueAsString(started))));
+        var character = json(served.post("/v1/videos/characters", JSON.writeValueAsString(Map.of("video",
+                "http://pictures.example/a.mp4", "name", "Ada"))));
+        assertThat(character.path("id").asText()).startsWith("char_");
         for (var video : List.of(edited, extended)) {
             assertThat(VideoReader.read(files(video).resolve("source.mp4")).count()).isEqualTo(COUNT);
         }

@@ -27,13 +27,17 @@ class MalformedRequestsTest {
             "multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na boat\r\n--b\r\n"
                     + "Content-Disposition: form-data; name=\"input_reference\"; filename=\"a.png\"\r\nContent-Type: image/png"
                     + "\r\n\r\n\u0089PNG\r\n--b--\r\n",
+            "application/json\n{\"prompt\": \"a boat\", \"characters\": [{\"id\": \"char_0123456789abcdef0123456789abcdef\"}]}",
+            "multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nAda\r\n--b\r\n"
+                    + "Content-Disposition: form-data; name=\"video\"; filename=\"a.mp4\"\r\n\r\nGIF89a@\0@\0\0\0\0,\r\n"
+                    + "--b--\r\n",
             "multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na boat\r\n"
                     + "--b\r\nContent-Disposition: form-data; name=\"source_prompt\"\r\n\r\na car\r\n--b\r\n"
                     + "Content-Disposition: form-data; name=\"video\"; filename=\"a.mp4\"\r\n\r\nGIF89a@\0@\0\0\0\0,"
                     + "\r\n--b--\r\n");
     private static final List<String> LOOKS = List.of("/v1/videos?limit=20&order=asc&after=video_%s&search=boat",
             "/v1/videos/video_%s", "/v1/videos/video_%s/content?variant=thumbnail", "/v1/videos/video_%s/events",
-            "/v1/models", "/metrics", "/studio/studio.js");
+            "/v1/models", "/metrics", "/v1/videos/characters/char_%s", "/studio/studio.js");
     private static final String ID = "0123456789abcdef0123456789abcdef";
 
     @TempDir Path folder;

@@ -155,7 +155,7 @@ class OperationTest {
                 operations++;
             }
         }
-        assertThat(operations).isEqualTo(17);
+        assertThat(operations).isEqualTo(18);
     }
 
     @Test
