@@ -199,6 +199,12 @@ final class Browser implements AutoCloseable {
                 "mobile", false));
     }
 
+    /// Shows pages as to somebody whose system is set to a theme, light or dark.
+    void theme(String name) {
+        command("Emulation.setEmulatedMedia", Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value",
+                name))));
+    }
+
     /// What scripts of the pages so far have thrown and not caught.
     List<String> faults() {
         return List.copyOf(faults);

@@ -601,13 +601,12 @@ function card(video) {
     const item = document.createElement('li');
     item.id = 'card-' + video.id;
     const button = Object.assign(document.createElement('button'), {type: 'button'});
-    button.setAttribute('aria-label', video.status === 'completed' ? `Open ${video.prompt}`
-        : `${video.prompt}: ${video.error?.message ?? 'failed'}`);
     const caption = Object.assign(document.createElement('span'), {className: 'caption', textContent: video.prompt});
     if (video.status === 'completed') {
         const image = Object.assign(document.createElement('img'), {src: content(video.id, 'thumbnail'), alt: '',
             loading: 'lazy'});
         button.append(image, caption);
+        button.setAttribute('aria-label', `Open ${video.prompt}`);
         button.onpointerenter = () => play(button, image, video);
     } else {
         const reason = Object.assign(document.createElement('span'), {className: 'failed',
