@@ -45,14 +45,14 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
-        return of(WanMini.bundled(), 6000, 3000, 9000, workers);
+        return of(WanMini.bundled(), 6000, 3000, 6800, workers);
     }
 
     private static MiniRecipe of(Architecture architecture, int clips, int pictures, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
                 clips, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 4, 4, pictures,
                 TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250).muon(DenoiserStage::insideTransformer),
-                TrainingRun.Options.of(150, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
+                TrainingRun.Options.of(400, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.

@@ -163,7 +163,7 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
                 {
                   "fps": %s,
                   "frames": %d,
-                  "guidance_scale": 5.0,
+                  "guidance_scale": 2.5,
                   "height": %d,
                   "max_sequence_length": %d,
                   "steps": 30,
