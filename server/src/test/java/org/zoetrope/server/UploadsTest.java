@@ -149,7 +149,8 @@ class UploadsTest {
         }
         assertThat(before.pixel(0, 10, 20) >> 16 & 255).as("red").isGreaterThan(150);
         var data = folder.resolve("data");
-        assertThat(uploads(data, asked.id())).as("only an unfinished job keeps what was sent").isEmpty();
+        // Only an unfinished job keeps what was sent; it is removed behind the record of the end.
+        eventually(() -> uploads(data, asked.id()), List::isEmpty);
         assertThat(files(data.resolve("uploads"))).isEmpty();
         client.videos().delete(asked.id());
         assertThat(data.resolve("videos").resolve(asked.id())).doesNotExist();
@@ -196,7 +197,7 @@ class UploadsTest {
         var video = VideoReader.read(Files.write(folder.resolve("new.mp4"), content(made.id(), "video")));
         assertThat(List.of(video.width(), video.count(), video.fps())).isEqualTo(List.of(64, 5, 10.0));
         assertThat(String.valueOf(done._additionalProperties().get("notices"))).contains("the first 5 are used");
-        assertThat(uploads(folder.resolve("data"), made.id())).isEmpty();
+        eventually(() -> uploads(folder.resolve("data"), made.id()), List::isEmpty);
         assertThat(VideoReader.read(Files.write(folder.resolve("reference-seen.mp4"), content(made.id(), "source")))
                 .count()).isEqualTo(7);
         var reference = folder.resolve("reference.mp4");
