@@ -31,14 +31,16 @@ class BundledModelsTest {
     @ParameterizedTest
     @MethodSource("models")
     void clipsShowWhatTheWordsSay(String model) {
-        var promises = List.of(one(Colour.RED, Shape.SQUARE, Motion.RIGHT, Background.WHITE), one(Colour.YELLOW, Shape.TRIANGLE, Motion.UP, Background.NAVY),
+        var promises = List.of(one(Colour.RED, Shape.SQUARE, Motion.RIGHT, Background.WHITE),
+                one(Colour.YELLOW, Shape.TRIANGLE, Motion.UP, Background.NAVY),
                 one(Colour.BLUE, Shape.CIRCLE, Motion.GROW, Background.BLACK));
         var verdicts = promises.stream().map(promise -> {
             var file = folder.resolve(promise.objects().getFirst().shape() + ".mp4");
             type("generate", Captions.plain(promise).text(), "--model", model, "--seed", 1, "-o", file).succeeds();
             return Judge.judge(VideoReader.read(file), promise);
         }).toList();
-        assertThat(verdicts).allMatch(verdict -> verdict.count() && verdict.colour() && verdict.background().orElseThrow());
+        assertThat(verdicts)
+                .allMatch(verdict -> verdict.count() && verdict.colour() && verdict.background().orElseThrow());
         assertThat(verdicts.stream().filter(verdict -> verdict.allCorrect()).count()).isGreaterThanOrEqualTo(2);
     }
 
