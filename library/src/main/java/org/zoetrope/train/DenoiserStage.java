@@ -161,7 +161,9 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
         var errors = output.minus(target).square().flatten(1, 4).mean(false, 1);
         var weights = levels.stream().mapToDouble(level -> architecture.weight().at(level, architecture.prediction())).toArray();
         var loss = errors.times(Tensor.of(weights, count).like(errors)).mean();
-        return asked.answers.stream().reduce(loss, (sum, answer) -> sum.plus(answer.times(align)));
+        var all = asked.answers.stream().reduce(loss, (sum, answer) -> sum.plus(answer.times(align)));
+        asked.answers.forEach(Tensor::close);
+        return all;
     }
 
     /// Asks behind one block, and keeps what the answers cost.
@@ -177,7 +179,7 @@ public record DenoiserStage(Architecture architecture, T5Encoder.Config text, La
 
         @Override
         public void see(int index, List<Tensor> state) {
-            // The scope of a block ends before the call does.
+            // The scope of a block ends before the call does; whoever adds the answers up closes them.
             answers.add(Scope.disown(Scope.run(() -> alignment.loss(state.getLast(), scenes, frames))));
         }
     }
