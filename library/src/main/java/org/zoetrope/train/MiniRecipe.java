@@ -34,14 +34,14 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     private static final double ALIGN = 0.2;
     private static final int CAPTIONS = 32;
 
-    /// The recipe that made the bundled weights of `models/mini`.
+    /// The recipe of `models/mini`; docs/training.md says in what the run of its weights differed.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe bundled(int workers) {
         return of(CogVideoXMini.bundled(), 12_000, 8000, 14_000, workers);
     }
 
-    /// A Wan2.1 on the same clips.
+    /// The recipe of `models/mini-flow`, a Wan2.1 on the same clips.
     ///
     /// @param workers threads, each on a core of its own; the weights do not depend on it
     public static MiniRecipe flow(int workers) {
