@@ -14,17 +14,22 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.zoetrope.media.Frames;
 
 /// The characters that clients leave here for later videos. Of each there is a row, and a folder with its video as it was
 /// sent and the first frame of that, which is all that today's models take of it. Nothing here changes once it is
 /// recorded.
 final class Characters {
+    private static final Logger LOG = LoggerFactory.getLogger(Characters.class);
     private static final Pattern ID = Pattern.compile("char_[0-9a-f]{32}");
     private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
     private static final int LONGEST_NAME = 80; // as at OpenAI
     private static final int TURNS = 64; // requests of different content that are looked at beside each other
     private static final String FIRST = "first.png";
+    /// An empty file that is in a folder as long as there may be no row of it. Its name makes it the last to be deleted.
+    private static final String UNRECORDED = ".unrecorded";
 
     /// @param createdAt milliseconds since 1970
     record Entry(String id, String owner, String name, long createdAt) {}
@@ -67,7 +72,8 @@ final class Characters {
         var kind = Admission.kind(content);
         var first = first(kind, content);
         var entry = new Entry(Admission.unguessable("char_"), asker.owner(), name, System.currentTimeMillis());
-        var folder = new DurableFolder(folder(entry.id()));
+        var folder = folder(entry.id());
+        folder.write(UNRECORDED, new byte[0]);
         folder.write(kind.file(), content);
         folder.write(FIRST, Pictures.png(first));
         var recorded = insert(entry, asker.key(), fingerprint);
@@ -75,6 +81,7 @@ final class Characters {
             folder.delete(); // two requests of one name at the same moment
             return repeated(recorded, fingerprint);
         }
+        folder.remove(UNRECORDED);
         return entry;
     }
 
@@ -127,7 +134,7 @@ final class Characters {
 
     /// The first frame of its video, as PNG.
     byte[] first(Entry one) {
-        var file = folder(one.id()).resolve(FIRST);
+        var file = folder(one.id()).path().resolve(FIRST);
         if (!Files.isRegularFile(file)) {
             throw ApiException.notFound("the files of %s are not in this server's folder any more".formatted(one.id()));
         }
@@ -140,17 +147,48 @@ final class Characters {
 
     /// Forgets a character, with its files. Jobs that were asked for with it have what they need in their own folders.
     void delete(Entry one) {
+        var folder = folder(one.id());
+        folder.write(UNRECORDED, new byte[0]);
         database.update("delete from video_character where id = ?", one.id());
         database.sync();
-        new DurableFolder(folder(one.id())).delete();
+        folder.delete();
+    }
+
+    /// Deletes the folders that a killed server has left without their rows. That there is no row is not enough: those of
+    /// whole folders may be in another database, with which this node was not started.
+    void tidy() {
+        try {
+            for (var folder : DurableFolder.leftBehind(all()).stream().filter(Characters::isUnfinished).toList()) {
+                if (isRecorded(folder)) {
+                    folder.remove(UNRECORDED);
+                } else {
+                    folder.delete();
+                }
+            }
+        } catch (UncheckedIOException | StoreException e) {
+            LOG.warn("could not tidy {}: {}", all(), e.getMessage());
+        }
+    }
+
+    private static boolean isUnfinished(DurableFolder folder) {
+        return folder.holds(UNRECORDED) || !folder.holds(FIRST);
+    }
+
+    private boolean isRecorded(DurableFolder folder) {
+        return !database.query(row -> row.getString(1), "select id from video_character where id = ?",
+                folder.path().getFileName().toString()).isEmpty();
+    }
+
+    private Path all() {
+        return settings.data().resolve("characters");
     }
 
     /// The id is ours, never a text of a client.
-    private Path folder(String id) {
+    private DurableFolder folder(String id) {
         if (!ID.matcher(id).matches()) {
             throw new IllegalArgumentException("no id of a character: " + id);
         }
-        return settings.data().resolve("characters").resolve(id);
+        return new DurableFolder(all().resolve(id));
     }
 
     // ---------------------------------------------------------------- rows

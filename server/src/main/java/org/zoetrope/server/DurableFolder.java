@@ -8,11 +8,37 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.List;
 import java.util.UUID;
 
 /// A folder that holds whole files alone: each is written under a hidden name, brought to the disk and renamed.
 record DurableFolder(Path path) {
+    private static final Duration LONGEST_REQUEST = Duration.ofHours(1); // with all that it decodes, and more
+
+    /// The folders within one to which nothing was added for so long that whoever began them is gone. In younger ones
+    /// other nodes may be at work.
+    static List<DurableFolder> leftBehind(Path within) {
+        if (!Files.isDirectory(within)) {
+            return List.of();
+        }
+        var since = Instant.now().minus(LONGEST_REQUEST);
+        try (var all = Files.list(within)) {
+            var left = new ArrayList<DurableFolder>();
+            for (var path : all.toList()) {
+                if (Files.isDirectory(path) && Files.getLastModifiedTime(path).toInstant().isBefore(since)) {
+                    left.add(new DurableFolder(path));
+                }
+            }
+            return left;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     void write(String name, byte[] content) {
         try {
             Files.createDirectories(path);
@@ -30,6 +56,18 @@ record DurableFolder(Path path) {
             } finally {
                 Files.deleteIfExists(part);
             }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    boolean holds(String name) {
+        return Files.isRegularFile(path.resolve(name));
+    }
+
+    void remove(String name) {
+        try {
+            Files.deleteIfExists(path.resolve(name));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

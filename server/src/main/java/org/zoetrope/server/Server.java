@@ -67,6 +67,7 @@ public final class Server implements AutoCloseable {
                 ? Optional.of(new UrlFetcher(network, settings.limits().bodyBytes(), UrlFetcher.TIME))
                 : Optional.empty());
         var characters = new Characters(settings, database, uploads);
+        characters.tidy();
         api = new VideosApi(settings, store, new Admission(settings, store, queue, models, uploads, urls, characters),
                 characters, urls, models, live, metrics);
         http = Javalin.create(this::configure);

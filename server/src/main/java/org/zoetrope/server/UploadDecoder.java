@@ -7,10 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -31,7 +29,6 @@ final class UploadDecoder {
     private static final Logger LOG = LoggerFactory.getLogger(UploadDecoder.class);
     private static final int AT_ONCE = 2; // processes
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(50);
-    private static final Duration LEFT_BEHIND = Duration.ofHours(1);
     private static final Duration DYING = Duration.ofSeconds(5);
     private static final long NATIVE_BYTES = 1L << 30; // beside the heap: the runtime, code, and FFmpeg's own pictures
     private static final long FILE_BYTES = 1L << 30; // beside the frames: native libraries that are unpacked once
@@ -173,33 +170,18 @@ final class UploadDecoder {
             try {
                 return body.in(folder);
             } finally {
-                delete(folder);
+                new DurableFolder(folder).delete();
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static void delete(Path folder) throws IOException {
-        try (var files = Files.walk(folder)) {
-            for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
-        }
-    }
-
-    /// Deletes what a server that was killed has left. Other nodes may be at work in the same folder.
+    /// Deletes what a server that was killed has left.
     void tidy() {
-        if (!Files.isDirectory(work)) {
-            return;
-        }
-        try (var folders = Files.list(work)) {
-            for (var folder : folders.toList()) {
-                if (Files.getLastModifiedTime(folder).toInstant().isBefore(Instant.now().minus(LEFT_BEHIND))) {
-                    delete(folder);
-                }
-            }
-        } catch (IOException | UncheckedIOException e) {
+        try {
+            DurableFolder.leftBehind(work).forEach(DurableFolder::delete);
+        } catch (UncheckedIOException e) {
             LOG.warn("could not tidy {}: {}", work, e.getMessage());
         }
     }

@@ -10,6 +10,7 @@ import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
 import com.openai.errors.BadRequestException;
+import com.openai.errors.InternalServerException;
 import com.openai.errors.NotFoundException;
 import com.openai.errors.OpenAIIoException;
 import com.openai.models.videos.Video;
@@ -22,11 +23,14 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.function.UnaryOperator;
@@ -198,6 +202,90 @@ class CharactersTest {
             assertThat(small.send("DELETE", "/v1/videos/characters/" + id, "").statusCode()).isEqualTo(200);
             id(its.videos().createCharacter(character("Bob").build()));
         }
+    }
+
+    // ---------------------------------------------------------------- what a killed server leaves
+
+    private Path left(String name, String id, String... files) throws IOException {
+        var left = Files.createDirectories(folder.resolve(name).resolve("characters").resolve(id));
+        for (var file : files) {
+            Files.createFile(left.resolve(file));
+        }
+        return left;
+    }
+
+    private static void age(Path folder) throws IOException {
+        Files.setLastModifiedTime(folder, FileTime.from(Instant.now().minus(Duration.ofMinutes(61))));
+    }
+
+    private static String charOf(int number) {
+        return "char_%032x".formatted(number);
+    }
+
+    /// A row that cannot be written leaves what a server leaves that is killed before it writes one.
+    @Test
+    void aFolderWithoutARowIsDeletedAnHourLater() throws IOException {
+        String id;
+        Path orphan;
+        try (var first = served("killed", settings -> settings.workers(0)); var rows = Database.open(folder.resolve(
+                "killed"), Optional.empty())) {
+            var its = client(first.address(), "none").videos();
+            id = id(its.createCharacter(character("Ada").build()));
+            rows.update("alter table video_character add constraint nobody check (name = 'Ada')");
+            assertThatThrownBy(() -> its.createCharacter(character("Bob").build())).isInstanceOf(
+                    InternalServerException.class);
+            rows.update("alter table video_character drop constraint nobody");
+            orphan = files("killed/characters").stream().filter(one -> !one.endsWith(id)).findFirst().orElseThrow();
+            for (var one : files("killed/characters")) {
+                age(one);
+            }
+        }
+        var young = left("killed", charOf(1), ".unrecorded", "first.png");
+        try (var next = served("killed", settings -> settings.workers(0))) {
+            assertThat(orphan).doesNotExist();
+            assertThat(young).exists();
+            assertThat(client(next.address(), "none").videos().getCharacter(id).name()).contains("Ada");
+            assertThat(folder.resolve("killed/characters").resolve(id)).isDirectoryContaining("glob:**first.png");
+        }
+    }
+
+    /// A row that cannot be deleted leaves what a server leaves that is killed before it deletes it.
+    @Test
+    void aCharacterThatWasBeingForgottenIsThereAsLongAsItsRow() throws IOException {
+        try (var first = served("forgetful", settings -> settings.workers(0)); var rows = Database.open(folder.resolve(
+                "forgetful"), Optional.empty())) {
+            rows.update("create table held (id varchar(64) references video_character (id))");
+            for (var id : List.of(charOf(1), charOf(2))) {
+                rows.update("insert into video_character values (?, 'local', 'Ada', 1, 'f', null)", id);
+                rows.update("insert into held values (?)", id);
+                var its = left("forgetful", id, "first.png");
+                assertThat(first.send("DELETE", "/v1/videos/characters/" + id, "").statusCode()).isEqualTo(500);
+                age(its);
+            }
+            rows.update("drop table held");
+            rows.update("delete from video_character where id = ?", charOf(2));
+        }
+        var empty = left("forgetful", charOf(3)); // killed when it had just begun to keep one
+        var strange = left("forgetful", charOf(4), "first.png"); // whose row is in another database
+        age(empty);
+        age(strange);
+        try (var next = served("forgetful", settings -> settings.workers(0))) {
+            assertThat(files("forgetful/characters")).extracting(one -> one.getFileName().toString()).containsExactly(
+                    charOf(1), charOf(4));
+            assertThat(files("forgetful/characters/" + charOf(1))).as("it is whole again").hasSize(1);
+            assertThat(next.get("/v1/videos/characters/" + charOf(1)).statusCode()).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void withoutItsDatabaseAServerDeletesNothing() throws IOException {
+        var settings = Served.settings(folder.resolve("alone"));
+        var rows = Database.open(settings.data(), Optional.empty());
+        var characters = new Characters(settings, rows, new UploadDecoder(settings));
+        age(left("alone", charOf(1), ".unrecorded"));
+        rows.close();
+        characters.tidy();
+        assertThat(files("alone/characters")).hasSize(1);
     }
 
     // ---------------------------------------------------------------- repeating

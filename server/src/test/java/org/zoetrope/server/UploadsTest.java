@@ -27,7 +27,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -245,6 +247,19 @@ class UploadsTest {
     }
 
     // ---------------------------------------------------------------- bad ones
+
+    /// With what is younger another node may be at work.
+    @Test
+    void whatAKilledServerLeavesIsDeletedAnHourLater() throws IOException {
+        var uploads = folder.resolve("left/uploads");
+        Path old = Files.createDirectories(uploads.resolve("old")), young = Files.createDirectories(uploads.resolve("young"));
+        Files.createFile(old.resolve("upload.mp4"));
+        Files.setLastModifiedTime(old, FileTime.from(Instant.now().minus(Duration.ofMinutes(61))));
+        Files.setLastModifiedTime(young, FileTime.from(Instant.now().minus(Duration.ofMinutes(59))));
+        Served.start(folder.resolve("left"), settings -> settings.workers(0)).close();
+        assertThat(old).doesNotExist();
+        assertThat(young).exists();
+    }
 
     @Test
     void whatIsNoVideoIsRefusedAtOnceAndLeavesNothing() throws IOException {
