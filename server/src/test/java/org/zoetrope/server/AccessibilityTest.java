@@ -1,10 +1,8 @@
 package org.zoetrope.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.zoetrope.server.Served.eventually;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -14,11 +12,8 @@ import java.util.Objects;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,12 +21,9 @@ import org.zoetrope.media.Frames;
 import org.zoetrope.media.VideoWriter;
 
 /// No page of the studio breaks a rule of WCAG 2.1, levels A and AA, that a program can check: axe-core does, in a real
-/// browser, in both themes. Skipped where there is no Chromium.
-@EnabledIf("org.zoetrope.server.Browser#isInstalled")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+/// browser, in both themes.
+@InBrowser
 class AccessibilityTest {
-    private static final JsonMapper JSON = new JsonMapper();
     private static final String PARTS = "/META-INF/%s/axe-core/%s";
     /// What was found wrong, and how many rules found nothing wrong with something.
     private static final String FINDINGS = """
@@ -71,26 +63,22 @@ class AccessibilityTest {
     void start() throws IOException, InterruptedException {
         var data = folder.resolve("data");
         try (var working = Served.start(data, settings -> settings)) {
-            made = asked(working, "/v1/videos", "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": 2}");
-            finished(working, made);
-            edited = asked(working, "/v1/videos/edits", "{\"prompt\": \"a blue circle\", \"steps\": 2, \"video\": \"%s\"}"
+            made = working.ask("/v1/videos", "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": 2}");
+            completed(working, made);
+            edited = working.ask("/v1/videos/edits", "{\"prompt\": \"a blue circle\", \"steps\": 2, \"video\": \"%s\"}"
                     .formatted(made));
-            finished(working, edited);
+            completed(working, edited);
         }
         served = Served.start(data, settings -> settings.workers(0));
-        var cancelled = asked(served, "/v1/videos", "{\"prompt\": \"nothing\"}");
+        var cancelled = served.ask("/v1/videos", "{\"prompt\": \"nothing\"}");
         served.post("/v1/videos/%s/cancel".formatted(cancelled), "");
-        asked(served, "/v1/videos", "{\"prompt\": \"a green circle\"}");
+        served.ask("/v1/videos", "{\"prompt\": \"a green circle\"}");
         browser = new Browser(Files.createDirectory(folder.resolve("profile")));
         browser.resize(1280, TALL);
     }
 
-    private static String asked(Served of, String path, String json) throws IOException {
-        return JSON.readTree(of.post(path, json).body()).path("id").asText();
-    }
-
-    private static void finished(Served of, String id) {
-        eventually(() -> of.get("/v1/videos/" + id).body(), video -> video.contains("\"status\":\"completed\""));
+    private static void completed(Served of, String id) {
+        assertThat(of.ended(id).path("status").asText()).isEqualTo("completed");
     }
 
     @AfterAll
@@ -100,19 +88,12 @@ class AccessibilityTest {
         served.close();
     }
 
-    @AfterEach
-    void noScriptBreaks() {
-        assertThat(browser.faults()).isEmpty();
-    }
-
     /// Opens the studio, or one of its videos.
     private void open(String theme, String of) {
         browser.theme(theme);
-        browser.open("about:blank");
         browser.open(served.address() + "/" + of);
         browser.await("document.querySelectorAll('#gallery li').length === 3");
-        assertThat(browser.evaluate("matchMedia('(prefers-color-scheme: %s)').matches".formatted(theme)).asBoolean())
-                .isTrue();
+        assertThat(browser.isTrue("matchMedia('(prefers-color-scheme: %s)').matches".formatted(theme))).isTrue();
     }
 
     private void openViewer(String theme, String id) {

@@ -24,7 +24,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
-/// A page in a headless Chromium, driven by its DevTools protocol.
+/// A page in a headless Chromium, driven by its DevTools protocol. Where a script of a page breaks, whatever is asked of
+/// it next fails, its closing at the latest.
 final class Browser implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
     private static final List<Path> PLACES = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser",
@@ -136,13 +137,17 @@ final class Browser implements AutoCloseable {
         }
     }
 
+    /// Loads a page, also one that differs from the one before in nothing but what stands behind the `#`.
     void open(String address) {
-        command("Page.navigate", Map.of("url", address));
-        Served.eventually(() -> evaluate("document.readyState").asText(), "complete"::equals);
+        for (var page : List.of("about:blank", address)) {
+            command("Page.navigate", Map.of("url", page));
+            Served.eventually(() -> evaluate("document.readyState").asText(), "complete"::equals);
+        }
     }
 
     /// The value of an expression, or of the promise it gives.
     JsonNode evaluate(String expression) {
+        noScriptBroke();
         var result = command("Runtime.evaluate", Map.of("expression", expression, "awaitPromise", true, "returnByValue",
                 true, "userGesture", true));
         if (result.has("exceptionDetails")) {
@@ -151,9 +156,17 @@ final class Browser implements AutoCloseable {
         return result.path("result").path("value");
     }
 
+    boolean isTrue(String expression) {
+        return evaluate(expression).asBoolean();
+    }
+
+    String text(String selector) {
+        return evaluate("document.querySelector('%s').textContent".formatted(selector)).asText();
+    }
+
     /// Waits until an expression is true.
     void await(String expression) {
-        Served.eventually(() -> evaluate(expression).asBoolean(), there -> there);
+        Served.eventually(() -> isTrue(expression), there -> there);
     }
 
     void click(String selector) {
@@ -205,9 +218,11 @@ final class Browser implements AutoCloseable {
                 name))));
     }
 
-    /// What scripts of the pages so far have thrown and not caught.
-    List<String> faults() {
-        return List.copyOf(faults);
+    /// Scripts of the pages so far have thrown nothing that they did not catch.
+    private void noScriptBroke() {
+        if (!faults.isEmpty()) {
+            throw new AssertionError("a script broke: " + faults);
+        }
     }
 
     /// What of the page can be focused and has no name in the tree that screen readers are given.
@@ -248,5 +263,6 @@ final class Browser implements AutoCloseable {
         all.forEach(ProcessHandle::destroyForcibly);
         CompletableFuture.allOf(all.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new))
                 .completeOnTimeout(null, LAST_BREATH.toSeconds(), TimeUnit.SECONDS).join();
+        noScriptBroke();
     }
 }

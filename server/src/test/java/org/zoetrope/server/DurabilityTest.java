@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.zoetrope.server.Served.eventually;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,30 +24,17 @@ import org.zoetrope.tensor.Scope;
 
 /// No job is lost, none is done twice, and none begins again that had got somewhere.
 class DurabilityTest {
-    private static final JsonMapper JSON = new JsonMapper();
     private static final int STEPS = 20;
 
     @TempDir Path folder;
 
-    private static JsonNode json(String text) {
-        try {
-            return JSON.readTree(text);
-        } catch (IOException e) {
-            throw new IllegalStateException(text, e);
-        }
-    }
-
     private static String ask(Served served, int steps, int seed) {
-        return json(served.post("/v1/videos", "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": %d, \"seed\": %d}"
-                .formatted(steps, seed)).body()).path("id").asText();
+        return served.ask("/v1/videos", "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": %d, \"seed\": %d}"
+                .formatted(steps, seed));
     }
 
     private static JsonNode look(Served served, String id) {
-        return json(served.get("/v1/videos/" + id).body());
-    }
-
-    private static JsonNode completed(Served served, String id) {
-        return eventually(() -> look(served, id), job -> !job.path("completed_at").isNull());
+        return served.json("/v1/videos/" + id);
     }
 
     private static byte[] video(Served served, String id) {
@@ -86,7 +72,7 @@ class DurabilityTest {
         }, job -> !job.path("completed_at").isNull());
         assertThat(end.path("status").asText()).as(end.toString()).isEqualTo("completed");
         assertThat(steps).allMatch(step -> step >= done);
-        assertThat(completed(served, whole).path("status").asText()).isEqualTo("completed");
+        assertThat(served.ended(whole).path("status").asText()).isEqualTo("completed");
         assertThat(video(served, stopped)).isEqualTo(video(served, whole));
     }
 
@@ -97,18 +83,18 @@ class DurabilityTest {
         String stopped, whole, request;
         try (var served = Served.start(folder, settings -> settings.checkpointEvery(Duration.ofHours(1)))) {
             var source = ask(served, 2, 7);
-            assertThat(completed(served, source).path("status").asText()).isEqualTo("completed");
+            assertThat(served.ended(source).path("status").asText()).isEqualTo("completed");
             request = """
                     {"prompt": "a blue circle", "video": {"id": "%s"}, "method": "%s", "steps": %d, "seed": 7}"""
                     .formatted(source, method, STEPS);
-            stopped = json(served.post("/v1/videos/edits", request).body()).path("id").asText();
+            stopped = served.ask("/v1/videos/edits", request);
             eventually(() -> look(served, stopped), job -> job.path("step").asInt() > 2);
         }
         var file = JobFolder.of(folder, stopped).checkpoint();
         var done = Scope.run(() -> EditCheckpoint.load(file).reached().done()) - STEPS / 5; // a fifth is left out
         assertThat(done).isBetween(3, STEPS);
         try (var served = Served.start(folder, settings -> settings)) {
-            whole = json(served.post("/v1/videos/edits", request).body()).path("id").asText();
+            whole = served.ask("/v1/videos/edits", request);
             endsLike(served, stopped, whole, done);
             assertThat(file).doesNotExist();
         }
@@ -121,16 +107,16 @@ class DurabilityTest {
         var request = "{\"prompt\": \"a red circle\", \"num_frames\": 5, \"steps\": 12, \"seed\": 7, "
                 + "\"speed\": \"cached\"}";
         try (var served = Served.start(folder, settings -> settings.checkpointEvery(Duration.ofHours(1)))) {
-            stopped = json(served.post("/v1/videos", request).body()).path("id").asText();
+            stopped = served.ask("/v1/videos", request);
             eventually(() -> look(served, stopped), job -> job.path("step").asInt() > 3);
         }
         assertThat(JobFolder.of(folder, stopped).checkpoint()).exists();
         try (var served = Served.start(folder, settings -> settings)) {
-            whole = json(served.post("/v1/videos", request).body()).path("id").asText();
-            var end = completed(served, stopped);
+            whole = served.ask("/v1/videos", request);
+            var end = served.ended(stopped);
             assertThat(end.path("status").asText()).as(end.toString()).isEqualTo("completed");
             assertThat(end.path("notices").toString()).contains("was not kept with the checkpoint", "blocks and");
-            var other = completed(served, whole);
+            var other = served.ended(whole);
             assertThat(other.path("notices").toString()).doesNotContain("checkpoint").contains("blocks and");
         }
         var difference = Psnr.of(VideoReader.read(JobFolder.of(folder, stopped).file(JobFolder.Variant.VIDEO)),
@@ -149,8 +135,8 @@ class DurabilityTest {
             try {
                 var address = eventually(() -> read(port), text -> text.startsWith("http"));
                 for (var i = 0; i < 3; i++) {
-                    answered.add(json(Served.post(address, "/v1/videos", ("{\"prompt\": \"a red circle\", "
-                            + "\"num_frames\": 5, \"steps\": 2, \"seed\": %d}").formatted(answered.size())).body())
+                    answered.add(Served.json(Served.post(address, "/v1/videos", ("{\"prompt\": \"a red circle\", "
+                            + "\"num_frames\": 5, \"steps\": 2, \"seed\": %d}").formatted(answered.size())))
                             .path("id").asText());
                 }
                 assertThat(answered).doesNotContain("");
@@ -161,9 +147,9 @@ class DurabilityTest {
         }
         try (var served = Served.start(folder.resolve("data"), settings -> settings)) {
             for (var id : answered) {
-                assertThat(completed(served, id).path("status").asText()).isEqualTo("completed");
+                assertThat(served.ended(id).path("status").asText()).isEqualTo("completed");
             }
-            var listed = json(served.get("/v1/videos?limit=100").body()).path("data");
+            var listed = served.json("/v1/videos?limit=100").path("data");
             assertThat(listed.findValuesAsText("id")).containsExactlyInAnyOrderElementsOf(answered);
         }
     }
@@ -219,10 +205,10 @@ class DurabilityTest {
             }
         }
         try (var served = Served.start(folder, settings -> settings)) {
-            var failed = completed(served, id(1));
+            var failed = served.ended(id(1));
             assertThat(failed.path("status").asText()).isEqualTo("failed");
             assertThat(failed.path("error").path("code").asText()).isEqualTo("gave_up");
-            assertThat(completed(served, id(2)).path("status").asText()).isEqualTo("completed");
+            assertThat(served.ended(id(2)).path("status").asText()).isEqualTo("completed");
         }
     }
 
@@ -231,15 +217,14 @@ class DurabilityTest {
         String low, high;
         try (var served = Served.start(folder, settings -> settings.workers(0))) {
             low = ask(served, 2, 1);
-            high = json(served.post("/v1/videos", """
-                    {"prompt": "a red circle", "num_frames": 5, "steps": 2, "priority": 5}""").body()).path("id")
-                    .asText();
+            high = served.ask("/v1/videos", """
+                    {"prompt": "a red circle", "num_frames": 5, "steps": 2, "priority": 5}""");
             assertThat(look(served, low).path("queue_position").asInt()).isEqualTo(1);
             assertThat(look(served, high).path("queue_position").asInt()).isZero();
         }
         try (var served = Served.start(folder, settings -> settings)) {
-            completed(served, low);
-            completed(served, high);
+            served.ended(low);
+            served.ended(high);
         }
         try (var database = Database.open(folder, Optional.empty())) {
             var store = new JobStore(database);

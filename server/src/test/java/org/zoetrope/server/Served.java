@@ -1,5 +1,7 @@
 package org.zoetrope.server;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.util.stream.Stream;
 
 /// A server on the bundled model, whatever that shows, and clients of it.
 final class Served implements AutoCloseable {
+    private static final JsonMapper JSON = new JsonMapper();
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
@@ -83,6 +86,30 @@ final class Served implements AutoCloseable {
 
     HttpResponse<String> post(String path, String json) {
         return send("POST", path, json, "Content-Type", "application/json");
+    }
+
+    JsonNode json(String path) {
+        return json(get(path));
+    }
+
+    /// Asks for a video.
+    ///
+    /// @return its id
+    String ask(String path, String json) {
+        return json(post(path, json)).path("id").asText();
+    }
+
+    /// The video when it has ended, well or not.
+    JsonNode ended(String id) {
+        return eventually(() -> json("/v1/videos/" + id), video -> !video.path("completed_at").isNull());
+    }
+
+    static JsonNode json(HttpResponse<String> answer) {
+        try {
+            return JSON.readTree(answer.body());
+        } catch (IOException e) {
+            throw new IllegalStateException(answer.body(), e);
+        }
     }
 
     private static HttpResponse<String> send(HttpRequest request) {

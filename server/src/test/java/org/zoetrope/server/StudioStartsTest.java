@@ -3,7 +3,6 @@ package org.zoetrope.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,29 +10,23 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.VideoWriter;
 
 /// The studio of a server with several models, in a real browser: what the next video begins with, and whose weights
-/// are in memory. Skipped where there is no Chromium.
-@EnabledIf("org.zoetrope.server.Browser#isInstalled")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+/// are in memory.
+@InBrowser
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @ExtendWith(Story.class)
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
 class StudioStartsTest {
-    private static final JsonMapper JSON = new JsonMapper();
     private static final String ANIMATOR = "alive"; // starts from a picture
     private static final String DOOMED = "doomed"; // so would this, but it loses its weights
     private static final Frames SQUARE = Frames.paint(64, 64, 8, 9, (f, x, y) -> x >= 4 * f && x < 4 * f + 16 && y >= 24
@@ -73,26 +66,9 @@ class StudioStartsTest {
         browser.await("document.querySelectorAll('#model option').length === 3");
     }
 
-    private String text(String selector) {
-        return browser.evaluate("document.querySelector('%s').textContent".formatted(selector)).asText();
-    }
-
-    private boolean isTrue(String expression) {
-        return browser.evaluate(expression).asBoolean();
-    }
-
-    private JsonNode answer(String path) throws IOException {
-        return JSON.readTree(served.get(path).body());
-    }
-
-    private boolean isLoaded(String name) throws IOException {
-        return answer("/v1/models").path("data").valueStream().filter(model -> model.path("id").asText().equals(name))
+    private boolean isLoaded(String name) {
+        return served.json("/v1/models").path("data").valueStream().filter(model -> model.path("id").asText().equals(name))
                 .findFirst().orElseThrow().path("loaded").asBoolean();
-    }
-
-    @AfterEach
-    void noScriptBreaks() {
-        assertThat(browser.faults()).isEmpty();
     }
 
     private int cards() {
@@ -100,14 +76,14 @@ class StudioStartsTest {
     }
 
     /// What comes of the form as it is.
-    private JsonNode made() throws IOException {
+    private JsonNode made() {
         var more = cards() + 1;
         browser.click("#go");
         browser.await(("document.querySelector('#gallery').children.length === %d "
                 + "&& !document.querySelector('#queue').children.length "
                 + "|| !document.querySelector('#form-error').hidden").formatted(more));
-        assertThat(text("#form-error")).isEmpty();
-        var video = answer("/v1/videos?limit=1").path("data").path(0);
+        assertThat(browser.text("#form-error")).isEmpty();
+        var video = served.json("/v1/videos?limit=1").path("data").path(0);
         assertThat(video.path("status").asText()).as(video.toString()).isEqualTo("completed");
         return video;
     }
@@ -135,25 +111,25 @@ class StudioStartsTest {
                 new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, {childList: true});
                 new MutationObserver(() => busy.push(row.ariaBusy)).observe(row, {attributeFilter: ['aria-busy']});
                 """.formatted(row));
-        assertThat(text("#memory-title")).isEqualTo("Weights in memory: none");
+        assertThat(browser.text("#memory-title")).isEqualTo("Weights in memory: none");
         browser.tabTo("#memory-title");
         browser.press("Enter", false);
         browser.tabTo(row + " button");
-        assertThat(text(row + " .state")).isEqualTo("on the disk");
+        assertThat(browser.text(row + " .state")).isEqualTo("on the disk");
         browser.press(" ", false);
         browser.await("document.querySelector('%s .state').textContent === 'in memory'".formatted(row));
         assertThat(isLoaded("mini")).isTrue();
-        assertThat(text("#memory-title")).isEqualTo("Weights in memory: mini");
-        assertThat(text("#model option:checked")).isEqualTo("mini (in memory)");
+        assertThat(browser.text("#memory-title")).isEqualTo("Weights in memory: mini");
+        assertThat(browser.text("#model option:checked")).isEqualTo("mini (in memory)");
         assertThat(browser.evaluate("document.activeElement.ariaLabel").asText()).isEqualTo("Unload mini");
         browser.press("Enter", false);
         browser.await("document.querySelector('%s .state').textContent === 'on the disk'".formatted(row));
         assertThat(isLoaded("mini")).isFalse();
-        assertThat(text("#memory-title")).isEqualTo("Weights in memory: none");
+        assertThat(browser.text("#memory-title")).isEqualTo("Weights in memory: none");
         assertThat(browser.evaluate("said.filter(Boolean)").valueStream().map(JsonNode::asText)).containsExactly(
                 "Loading the weights of mini.", "mini is in memory.",
                 "Freeing the weights of mini, once no run uses them.", "mini is no longer in memory.");
-        assertThat(isTrue("busy.includes('true') && busy.at(-1) === 'false'")).as("it says that it is busy").isTrue();
+        assertThat(browser.isTrue("busy.includes('true') && busy.at(-1) === 'false'")).as("it says that it is busy").isTrue();
     }
 
     @Test
@@ -167,9 +143,9 @@ class StudioStartsTest {
         var row = "#weights li:nth-child(3)";
         browser.click(row + " button");
         browser.await("!document.querySelector('%s .error').hidden".formatted(row));
-        assertThat(text(row + " .error")).startsWith("the model doomed cannot be used: ").contains("safetensors");
-        assertThat(text(row + " .state")).isEqualTo("on the disk");
-        assertThat(isTrue("document.querySelector('%s button').ariaDisabled === 'false'".formatted(row))).isTrue();
+        assertThat(browser.text(row + " .error")).startsWith("the model doomed cannot be used: ").contains("safetensors");
+        assertThat(browser.text(row + " .state")).isEqualTo("on the disk");
+        assertThat(browser.isTrue("document.querySelector('%s button').ariaDisabled === 'false'".formatted(row))).isTrue();
         assertThat(isLoaded(DOOMED)).isFalse();
     }
 
@@ -178,12 +154,12 @@ class StudioStartsTest {
     void aVideoOfOnesOwnIsWhereTheNextOneStarts() throws IOException {
         browser.choose("#upload", clip);
         browser.await("document.querySelector('#base-picture').naturalWidth === 64");
-        assertThat(text("#base-words")).isEqualTo("Edits “holiday.mp4”.");
-        assertThat(text("#base-facts")).startsWith("64 × 64, 1.1 s, ");
+        assertThat(browser.text("#base-words")).isEqualTo("Edits “holiday.mp4”.");
+        assertThat(browser.text("#base-facts")).startsWith("64 × 64, 1.1 s, ");
         browser.press("ArrowRight", false); // what is done with it has the focus
         browser.await("!document.querySelector('#strength-field').hidden");
-        assertThat(text("#base-words")).isEqualTo("Starts from “holiday.mp4”.");
-        assertThat(isTrue("document.querySelector('#edit-field').hidden")).isTrue();
+        assertThat(browser.text("#base-words")).isEqualTo("Starts from “holiday.mp4”.");
+        assertThat(browser.isTrue("document.querySelector('#edit-field').hidden")).isTrue();
         browser.evaluate("document.querySelector('#strength').value = 0.4");
         shortly("a blue square moves right");
         var video = made();
@@ -198,14 +174,14 @@ class StudioStartsTest {
     void aPictureIsTheFirstFrame() throws IOException {
         browser.click("#no-base");
         assertThat(browser.evaluate("document.activeElement.id").asText()).isEqualTo("upload");
-        assertThat(isTrue("document.querySelector('#base').hidden && !document.querySelector('#upload').files.length"))
+        assertThat(browser.isTrue("document.querySelector('#base').hidden && !document.querySelector('#upload').files.length"))
                 .isTrue();
         browser.choose("#upload", Files.write(folder.resolve("cat.png"), Pictures.png(SQUARE)));
         browser.await("document.querySelector('#base-picture').naturalWidth === 64");
-        assertThat(text("#base-words")).isEqualTo("Starts from “cat.png”.");
+        assertThat(browser.text("#base-words")).isEqualTo("Starts from “cat.png”.");
         assertThat(browser.evaluate("document.querySelector('#model').value").asText()).isEqualTo(ANIMATOR);
-        assertThat(isTrue("document.querySelector('#model option').disabled")).as("mini takes no picture").isTrue();
-        assertThat(isTrue("document.querySelector('#ways').hidden && document.querySelector('#strength-field').hidden"))
+        assertThat(browser.isTrue("document.querySelector('#model option').disabled")).as("mini takes no picture").isTrue();
+        assertThat(browser.isTrue("document.querySelector('#ways').hidden && document.querySelector('#strength-field').hidden"))
                 .as("there is nothing to choose").isTrue();
         shortly("the cat walks away");
         var video = made();
@@ -223,9 +199,9 @@ class StudioStartsTest {
         browser.click("#extend");
         assertThat(browser.evaluate("document.querySelector('#prompt').value").asText())
                 .isEqualTo("a blue square moves right");
-        assertThat(text("#base-words")).isEqualTo("Goes on from “a blue square moves right”.");
-        assertThat(text("#base-facts")).isEqualTo("64 × 64, 0.6 s");
-        assertThat(isTrue("document.querySelector('#model').disabled")).isTrue();
+        assertThat(browser.text("#base-words")).isEqualTo("Goes on from “a blue square moves right”.");
+        assertThat(browser.text("#base-facts")).isEqualTo("64 × 64, 0.6 s");
+        assertThat(browser.isTrue("document.querySelector('#model').disabled")).isTrue();
         assertThat(browser.evaluate("document.querySelector('#model').value").asText()).isEqualTo(ANIMATOR);
         shortly("it turns round");
         var video = made();
@@ -242,9 +218,9 @@ class StudioStartsTest {
         assertThat(browser.evaluate("""
                 ['edit', 'remix', 'extend'].map(id => document.getElementById(id).ariaDisabled).join()
                 """).asText()).isEqualTo("true,true,false");
-        assertThat(text("#reasons")).isEqualTo("alive, which made this video, starts from a picture: it neither edits "
+        assertThat(browser.text("#reasons")).isEqualTo("alive, which made this video, starts from a picture: it neither edits "
                 + "a video nor starts from one.");
-        assertThat(isTrue("""
+        assertThat(browser.isTrue("""
                 ['edit', 'remix'].every(id => document.getElementById('reasons').contains(
                     document.getElementById(document.getElementById(id).getAttribute('aria-describedby'))))
                 """)).isTrue();
@@ -257,7 +233,7 @@ class StudioStartsTest {
         browser.click("#no-base");
         browser.choose("#upload", clip);
         browser.click("#ways [value=extend]");
-        assertThat(text("#ways-help")).isEqualTo("More follows its last frame. alive makes it.");
+        assertThat(browser.text("#ways-help")).isEqualTo("More follows its last frame. alive makes it.");
         shortly("on and on");
         var video = made();
         assertThat(of(video, "kind", "uploaded", "made_by")).containsExactly("extend", "true", ANIMATOR);
@@ -269,18 +245,18 @@ class StudioStartsTest {
         browser.click("#no-base");
         browser.choose("#upload", Files.writeString(folder.resolve("notes.txt"), "milk, bread"));
         browser.await("/^This is neither a video/.test(document.querySelector('#form-error').textContent)");
-        assertThat(isTrue("document.querySelector('#base').hidden")).isTrue();
+        assertThat(browser.isTrue("document.querySelector('#base').hidden")).isTrue();
         var whole = Files.readAllBytes(clip);
         browser.choose("#upload", Files.write(folder.resolve("torn.mp4"), Arrays.copyOf(whole, whole.length * 2 / 3)));
         browser.await("/torn.mp4/.test(document.querySelector('#base-words').textContent)");
-        assertThat(text("#form-error")).isEmpty();
+        assertThat(browser.text("#form-error")).isEmpty();
         browser.click("#ways [value=start]");
         shortly("on and on");
         var before = cards();
         browser.click("#go");
         browser.await("/damaged or incomplete/.test(document.querySelector('#form-error').textContent)");
         assertThat(cards()).isEqualTo(before);
-        assertThat(isTrue("document.querySelector('#go').disabled")).as("it can be tried again").isFalse();
+        assertThat(browser.isTrue("document.querySelector('#go').disabled")).as("it can be tried again").isFalse();
     }
 
     /// On a phone nothing is cut off or scrolled sideways, whatever the form shows.
@@ -294,12 +270,12 @@ class StudioStartsTest {
         browser.click("#memory-title");
         for (var way : List.of("edit", "start", "extend")) {
             browser.click("#ways [value=%s]".formatted(way));
-            assertThat(isTrue("document.documentElement.scrollWidth <= 390")).as(way).isTrue();
+            assertThat(browser.isTrue("document.documentElement.scrollWidth <= 390")).as(way).isTrue();
         }
         assertThat(browser.unnamed()).isEmpty();
         browser.click("#gallery li:first-child button");
         browser.await("document.querySelector('#viewer').open");
-        assertThat(isTrue("(viewer => viewer.scrollWidth <= viewer.clientWidth)(document.querySelector('#viewer'))"))
+        assertThat(browser.isTrue("(viewer => viewer.scrollWidth <= viewer.clientWidth)(document.querySelector('#viewer'))"))
                 .isTrue();
         assertThat(browser.unnamed()).isEmpty();
     }

@@ -8,24 +8,19 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The studio in a real browser: an afternoon of somebody who makes videos. Skipped where there is no Chromium.
-@EnabledIf("org.zoetrope.server.Browser#isInstalled")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+/// The studio in a real browser: an afternoon of somebody who makes videos.
+@InBrowser
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @ExtendWith(Story.class)
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
 class StudioTest {
     private static final String NO_EXTENSIONS = "To extend a video takes a model that starts from a picture, and none "
             + "is installed here. Fetch one (zoetrope pull THUDM/CogVideoX-5b-I2V) and start the server with --model "
@@ -76,11 +71,6 @@ class StudioTest {
         served.close();
     }
 
-    @AfterEach
-    void noScriptBreaks() {
-        assertThat(browser.faults()).isEmpty();
-    }
-
     private int cards() {
         return browser.evaluate("document.querySelector('#gallery').children.length").asInt();
     }
@@ -96,7 +86,7 @@ class StudioTest {
     @Order(1)
     void anEmptyPromptIsSaid() {
         browser.click("#go");
-        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText())
+        assertThat(browser.text("#form-error"))
                 .isEqualTo("Write a prompt first.");
         assertThat(browser.evaluate("document.activeElement.id").asText()).isEqualTo("prompt");
     }
@@ -120,7 +110,7 @@ class StudioTest {
         browser.evaluate("document.querySelector('#player').play()");
         browser.await("document.querySelector('#player').currentTime > 0.2");
         assertThat(browser.evaluate("document.querySelector('#player').videoWidth").asInt()).isEqualTo(64);
-        assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("Seed7")
+        assertThat(browser.text("#recipe")).contains("Seed7")
                 .contains("64 × 64").contains("Speedcached,int8");
         assertThat(browser.evaluate("location.hash").asText()).startsWith("#video_");
         picture("viewer");
@@ -130,10 +120,9 @@ class StudioTest {
     @Order(3)
     void aLinkOpensItsVideo() {
         var link = browser.evaluate("location.href").asText();
-        browser.open("about:blank");
         browser.open(link);
         browser.await("document.querySelector('#viewer')?.open");
-        assertThat(browser.evaluate("document.querySelector('#viewer-title').textContent").asText())
+        assertThat(browser.text("#viewer-title"))
                 .isEqualTo("a red circle moves right");
     }
 
@@ -161,8 +150,8 @@ class StudioTest {
     void anEditShowsWhatChangesAndKeepsToItsMask() throws IOException {
         browser.click("#edit");
         browser.type("#prompt", "a blue circle moves right");
-        assertThat(browser.evaluate("document.querySelector('#change del').textContent").asText()).isEqualTo("red");
-        assertThat(browser.evaluate("document.querySelector('#change ins').textContent").asText()).isEqualTo("blue");
+        assertThat(browser.text("#change del")).isEqualTo("red");
+        assertThat(browser.text("#change ins")).isEqualTo("blue");
         browser.type("#steps", "3");
         browser.evaluate("document.querySelector('#mask').focus()");
         browser.press("ArrowRight", false);
@@ -171,13 +160,13 @@ class StudioTest {
         picture("edit");
         browser.click("#go");
         browser.await("document.querySelector('#gallery').children.length === 2 && " + NOTHING_RUNS);
-        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).isEmpty();
+        assertThat(browser.text("#form-error")).isEmpty();
         browser.click("#gallery li:first-child button");
         browser.await("document.querySelector('#viewer').open && !document.querySelector('#compare-toggle').hidden");
         browser.click("#compare-toggle");
         browser.await("document.querySelector('#before').videoWidth === 64 "
                 + "&& document.querySelector('#after').videoWidth === 64");
-        assertThat(browser.evaluate("document.querySelector('#recipe').textContent").asText()).contains("flowedit");
+        assertThat(browser.text("#recipe")).contains("flowedit");
         picture("compare");
         browser.click("#close");
     }
@@ -190,7 +179,7 @@ class StudioTest {
         browser.type("#steps", "900");
         browser.click("#go");
         browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
-        browser.open(served.address() + "/?again");
+        browser.open(served.address() + "/");
         browser.await("/denoising/.test(document.querySelector('#queue .state')?.textContent)");
         browser.await("""
                 document.querySelector('#queue canvas').getContext('2d').getImageData(64, 64, 1, 1).data[3] === 255
@@ -230,20 +219,20 @@ class StudioTest {
         assertThat(browser.evaluate("document.activeElement.value").asText()).as("what is done is asked next")
                 .isEqualTo("edit");
         assertThat(browser.evaluate("document.querySelector('#ways [value=extend]').disabled").asBoolean()).isTrue();
-        assertThat(browser.evaluate("document.querySelector('#ways-why').textContent").asText())
+        assertThat(browser.text("#ways-why"))
                 .isEqualTo(NO_EXTENSIONS);
         browser.type("#from", "a red circle moves right");
         browser.type("#prompt", "a green circle moves right");
-        assertThat(browser.evaluate("document.querySelector('#change del').textContent").asText()).isEqualTo("red");
+        assertThat(browser.text("#change del")).isEqualTo("red");
         browser.type("#steps", "2");
         picture("own");
         browser.click("#go");
         browser.await("document.querySelector('#queue').children.length === 1");
         browser.await(NOTHING_RUNS);
-        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).isEmpty();
+        assertThat(browser.text("#form-error")).isEmpty();
         browser.click("#gallery li:first-child button");
         browser.await("document.querySelector('#viewer').open && !document.querySelector('#compare-toggle').hidden");
-        assertThat(browser.evaluate("document.querySelector('#viewer-title').textContent").asText())
+        assertThat(browser.text("#viewer-title"))
                 .isEqualTo("a green circle moves right");
         browser.click("#compare-toggle");
         browser.await("document.querySelector('#before').videoWidth === 64 "
@@ -261,7 +250,7 @@ class StudioTest {
         browser.evaluate("document.querySelector('#prompt').focus(); scrollTo(0, 0)");
         browser.press("Enter", true);
         browser.await("!document.querySelector('#form-error').hidden");
-        assertThat(browser.evaluate("document.querySelector('#form-error').textContent").asText()).contains("8 frames");
+        assertThat(browser.text("#form-error")).contains("8 frames");
         assertThat(browser.evaluate("""
                 ['#form-error', '#go'].every(one => {
                     const box = document.querySelector(one).getBoundingClientRect();
