@@ -279,6 +279,23 @@ class StudioTest {
         assertThat(browser.unnamed()).isEmpty();
     }
 
+    /// The browser says later than at once that the first is closed.
+    @Test
+    @Order(12)
+    void aVideoIsOpenedRightAfterAnotherIsClosed() {
+        browser.click("#no-base");
+        browser.type("#search", "circle moves right");
+        browser.await("document.querySelector('#gallery').children.length === 3");
+        browser.click("#gallery li:nth-child(1) button");
+        browser.await("document.querySelector('#viewer').open");
+        browser.evaluate("""
+                document.querySelector('#close').click();
+                document.querySelector('#gallery li:nth-child(2) button').click();
+                """);
+        browser.await("document.querySelector('#viewer').open");
+        assertThat(browser.text("#viewer-title")).isEqualTo("a blue circle moves right");
+    }
+
     /// Every control has a name that a screen reader can say.
     @Test
     @Order(10)

@@ -757,8 +757,9 @@ function closed() {
     $('player').removeAttribute('poster');
     $('player').load();
     compare(false);
+    // Whoever is quick has chosen another video before the browser says that this one is closed.
+    if (location.hash === '#' + shown?.id) history.replaceState(null, '', location.pathname);
     shown = null;
-    if (location.hash) history.replaceState(null, '', location.pathname);
 }
 
 async function remove() {
