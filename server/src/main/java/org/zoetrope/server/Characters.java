@@ -3,12 +3,15 @@ package org.zoetrope.server;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -31,14 +34,16 @@ final class Characters {
     /// An empty file that is in a folder as long as there may be no row of it. Its name makes it the last to be deleted.
     private static final String UNRECORDED = ".unrecorded";
 
-    /// @param createdAt milliseconds since 1970
-    record Entry(String id, String owner, String name, long createdAt) {}
+    /// @param createdAt   milliseconds since 1970
+    /// @param fingerprint of the request for it
+    record Entry(String id, String owner, String name, long createdAt, String fingerprint) {}
 
     private final ServerSettings settings;
     private final Database database;
     private final UploadDecoder uploads;
     /// A request that is repeated while its first try is still looked at waits for that, and finds what it has made.
     private final List<Lock> turns = Stream.<Lock>generate(ReentrantLock::new).limit(TURNS).toList();
+    private final Lock changing = new ReentrantLock(); // what there is
 
     Characters(ServerSettings settings, Database database, UploadDecoder uploads) {
         this.settings = settings;
@@ -56,7 +61,7 @@ final class Characters {
         var name = name(form);
         var fingerprint = form.fingerprint("character");
         var turn = turns.get(Math.floorMod(fingerprint.hashCode(), TURNS));
-        turn.lock();
+        await(turn);
         try {
             var before = asker.key().flatMap(key -> named(asker.owner(), key))
                     .or(() -> asker.repeatsSince().flatMap(time -> same(asker.owner(), fingerprint, time)));
@@ -66,20 +71,40 @@ final class Characters {
         }
     }
 
+    private void await(Lock turn) {
+        try {
+            if (!turn.tryLock(settings.uploads().time().toMillis(), TimeUnit.MILLISECONDS)) {
+                throw ApiException.busy("this video is being looked at already; send it again in a moment");
+            }
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            throw ApiException.unavailable("this server is stopping; try again in a moment");
+        }
+    }
+
     private Entry kept(String name, Supplier<byte[]> video, Admission.Asker asker, String fingerprint) {
         refuseMore(asker.owner());
         var content = video.get();
         var kind = Admission.kind(content);
-        var first = first(kind, content);
-        var entry = new Entry(Admission.unguessable("char_"), asker.owner(), name, System.currentTimeMillis());
+        var first = Pictures.png(first(kind, content));
+        var entry = new Entry(Admission.unguessable("char_"), asker.owner(), name, System.currentTimeMillis(), fingerprint);
+        changing.lock();
+        try {
+            refuseMore(asker.owner()); // since others may have been recorded while this one was looked at
+            return recorded(entry, asker.key(), Map.of(kind.file(), content, FIRST, first));
+        } finally {
+            changing.unlock();
+        }
+    }
+
+    private Entry recorded(Entry entry, Optional<String> idempotencyKey, Map<String, byte[]> files) {
         var folder = folder(entry.id());
         folder.write(UNRECORDED, new byte[0]);
-        folder.write(kind.file(), content);
-        folder.write(FIRST, Pictures.png(first));
-        var recorded = insert(entry, asker.key(), fingerprint);
+        files.forEach(folder::write);
+        var recorded = insert(entry, idempotencyKey);
         if (!recorded.id().equals(entry.id())) {
             folder.delete(); // two requests of one name at the same moment
-            return repeated(recorded, fingerprint);
+            return repeated(recorded, entry.fingerprint());
         }
         folder.remove(UNRECORDED);
         return entry;
@@ -115,9 +140,8 @@ final class Characters {
         }
     }
 
-    private Entry repeated(Entry before, String fingerprint) {
-        if (!database.query(row -> row.getString(1), "select fingerprint from video_character where id = ?", before.id())
-                .contains(fingerprint)) {
+    private static Entry repeated(Entry before, String fingerprint) {
+        if (!before.fingerprint().equals(fingerprint)) {
             throw ApiException.invalid("idempotency_key_reused",
                     "this Idempotency-Key belongs to another request, which made " + before.id());
         }
@@ -134,12 +158,10 @@ final class Characters {
 
     /// The first frame of its video, as PNG.
     byte[] first(Entry one) {
-        var file = folder(one.id()).path().resolve(FIRST);
-        if (!Files.isRegularFile(file)) {
-            throw ApiException.notFound("the files of %s are not in this server's folder any more".formatted(one.id()));
-        }
         try {
-            return Files.readAllBytes(file);
+            return Files.readAllBytes(folder(one.id()).path().resolve(FIRST));
+        } catch (NoSuchFileException _) {
+            throw ApiException.notFound("the files of %s are not in this server's folder any more".formatted(one.id()));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -148,10 +170,15 @@ final class Characters {
     /// Forgets a character, with its files. Jobs that were asked for with it have what they need in their own folders.
     void delete(Entry one) {
         var folder = folder(one.id());
-        folder.write(UNRECORDED, new byte[0]);
-        database.update("delete from video_character where id = ?", one.id());
-        database.sync();
-        folder.delete();
+        changing.lock();
+        try {
+            folder.write(UNRECORDED, new byte[0]);
+            database.update("delete from video_character where id = ?", one.id());
+            database.sync();
+            folder.delete();
+        } finally {
+            changing.unlock();
+        }
     }
 
     /// Deletes the folders that a killed server has left without their rows. That there is no row is not enough: those of
@@ -193,10 +220,10 @@ final class Characters {
 
     // ---------------------------------------------------------------- rows
 
-    private Entry insert(Entry entry, Optional<String> idempotencyKey, String fingerprint) {
+    private Entry insert(Entry entry, Optional<String> idempotencyKey) {
         try {
             database.update("insert into video_character (id, owner, name, created_at, fingerprint, idempotency_key) "
-                    + "values (?,?,?,?,?,?)", entry.id(), entry.owner(), entry.name(), entry.createdAt(), fingerprint,
+                    + "values (?,?,?,?,?,?)", entry.id(), entry.owner(), entry.name(), entry.createdAt(), entry.fingerprint(),
                     idempotencyKey.orElse(null));
         } catch (StoreException e) {
             if (e.isDuplicate()) {
@@ -229,6 +256,7 @@ final class Characters {
     }
 
     private static Entry entry(ResultSet row) throws SQLException {
-        return new Entry(row.getString("id"), row.getString("owner"), row.getString("name"), row.getLong("created_at"));
+        return new Entry(row.getString("id"), row.getString("owner"), row.getString("name"), row.getLong("created_at"),
+                row.getString("fingerprint"));
     }
 }

@@ -33,7 +33,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -201,6 +203,20 @@ class CharactersTest {
             assertThat(files("small/characters")).hasSize(1);
             assertThat(small.send("DELETE", "/v1/videos/characters/" + id, "").statusCode()).isEqualTo(200);
             id(its.videos().createCharacter(character("Bob").build()));
+        }
+    }
+
+    /// Both are looked at while there is room for one.
+    @Test
+    void ofTwoAtOnceTheLastPlaceTakesOne() throws InterruptedException {
+        try (var small = served("rush", settings -> settings.workers(0).characters(1));
+                var clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            var its = client(small.address(), "none").videos();
+            var answers = clients.invokeAll(Stream.of("Ada", "Bob").<Callable<VideoCreateCharacterResponse>>map(
+                    name -> () -> its.createCharacter(character(name).build())).toList());
+            assertThat(answers).extracting(Future::state).containsExactlyInAnyOrder(Future.State.SUCCESS,
+                    Future.State.FAILED);
+            assertThat(files("rush/characters")).hasSize(1);
         }
     }
 

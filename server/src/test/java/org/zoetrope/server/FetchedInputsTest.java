@@ -10,9 +10,12 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -132,6 +135,31 @@ class FetchedInputsTest {
         assertThat(character.path("id").asText()).startsWith("char_");
         for (var video : List.of(edited, extended)) {
             assertThat(VideoReader.read(files(video).resolve("source.mp4")).count()).isEqualTo(COUNT);
+        }
+    }
+
+    /// However often one character is sent while its video does not come, nobody waits for it without end.
+    @Test
+    void aRepeatedCharacterWaitsOnlySoLong() throws Exception {
+        var end = new CountDownLatch(1);
+        internet.page("/slow.mp4", exchange -> {
+            try {
+                end.await();
+            } catch (InterruptedException e) {
+                throw new IOException(e);
+            }
+        });
+        try (var hasty = Served.start(folder.resolve("hasty"), settings -> settings.workers(0).fetchUrls(true).uploads(
+                ServerSettings.UploadLimits.defaults().time(Duration.ofSeconds(1))), internet.network());
+                var clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            var request = "{\"name\": \"Ada\", \"video\": \"http://pictures.example/slow.mp4\"}";
+            var first = clients.submit(() -> hasty.post("/v1/videos/characters", request));
+            eventually(internet.asked::size, asked -> asked > 0);
+            var second = hasty.post("/v1/videos/characters", request);
+            assertThat(second.statusCode()).as(second.body()).isEqualTo(429);
+            assertThat(second.body()).contains("\"busy\"", "is being looked at already");
+            assertThat(first.isDone()).isFalse();
+            end.countDown();
         }
     }
 
