@@ -13,6 +13,7 @@ import com.openai.errors.NotFoundException;
 import com.openai.errors.OpenAIServiceException;
 import com.openai.models.videos.ImageInputReferenceParam;
 import com.openai.models.videos.Video;
+import com.openai.models.videos.VideoCreateCharacterParams;
 import com.openai.models.videos.VideoCreateParams;
 import com.openai.models.videos.VideoDownloadContentParams;
 import com.openai.models.videos.VideoEditParams;
@@ -120,6 +121,38 @@ class VideosApiTest {
                     .contains("1280x720 was asked for");
         } finally {
             their.close();
+        }
+    }
+
+    /// A client that is told to checks every answer against what OpenAI documents, to the last field. It knows of no length but
+    /// those of OpenAI, so that no extension is among these.
+    @Test
+    void noAnswerIsStrangeToAClientThatChecks() throws IOException {
+        try (var alone = Served.start(folder.resolve("checked"), settings -> settings)) {
+            var their = alone.client(true);
+            try {
+                var made = completed(their, create("a paper boat").model("sora-2").size(VideoSize._1280X720)
+                        .seconds(VideoSeconds._4).build());
+                var file = folder.resolve("boat.mp4");
+                try (var response = their.videos().downloadContent(made.id())) {
+                    Files.copy(response.body(), file);
+                }
+                var remix = their.videos().remix(VideoRemixParams.builder().videoId(made.id()).prompt("a blue boat").build());
+                var edit = their.videos().edit(VideoEditParams.builder().prompt("a red boat").video(
+                        VideoEditParams.Video.VideoReferenceInputParam.builder().id(made.id()).build())
+                        .putAdditionalBodyProperty("steps", JsonValue.from(2)).build());
+                for (var one : List.of(remix, edit)) {
+                    eventually(() -> their.videos().retrieve(one.id()), video -> video.completedAt().isPresent());
+                }
+                assertThat(their.videos().list().items()).extracting(Video::id).containsExactly(edit.id(), remix.id(),
+                        made.id());
+                assertThat(their.videos().delete(edit.id()).deleted()).isTrue();
+                var character = their.videos().createCharacter(VideoCreateCharacterParams.builder().name("boat").video(file)
+                        .build());
+                assertThat(their.videos().getCharacter(character.id().orElseThrow()).name()).contains("boat");
+            } finally {
+                their.close();
+            }
         }
     }
 
