@@ -16,24 +16,31 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.media.Frames;
+import org.zoetrope.media.VideoWriter;
 
 /// What a server goes through in a bad week, in minutes: hundreds of clients, and a process that is killed over and over.
 /// Too long for every build; `mvn test -pl server -am -Dtest=TrialsTest -Dtrials=FILE -Dsurefire.failIfNoSpecifiedTests=false`
-/// runs them and adds their numbers to the file. `-Dtrials.database=jdbc:postgresql://...` adds the one with two nodes.
+/// runs them and adds their numbers to the file. `-Dtrials.database=jdbc:postgresql://...` with an empty database adds
+/// those with two nodes.
 @EnabledIfSystemProperty(named = "trials", matches = ".+")
 class TrialsTest {
     private static final JsonMapper JSON = new JsonMapper();
@@ -155,6 +162,43 @@ class TrialsTest {
         }
     }
 
+    /// Two nodes on one database are sent every character at the same moment, under one key: it is kept once, and what one
+    /// node forgets the other does not have either.
+    @Test
+    @EnabledIfSystemProperty(named = "trials.database", matches = "jdbc:.+")
+    void twoNodesKeepACharacterOnce() throws Exception {
+        var database = System.getProperty("trials.database");
+        var characters = 20;
+        var clip = folder.resolve("clip.mp4");
+        VideoWriter.write(Frames.paint(64, 64, 8, 9, (f, x, _) -> x < 7 * f ? 0xd02020 : 0x606060), clip);
+        var video = "data:video/mp4;base64," + Base64.getEncoder().encodeToString(Files.readAllBytes(clip));
+        try (var one = Node.start(folder, 0, database); var other = Node.start(folder, 0, database);
+                var both = Executors.newVirtualThreadPerTaskExecutor()) {
+            var ids = new LinkedHashSet<String>();
+            for (var i = 0; i < characters; i++) {
+                var request = "{\"name\": \"number %d\", \"video\": \"%s\"}".formatted(i, video);
+                var key = UUID.randomUUID().toString();
+                var answers = both.invokeAll(Stream.of(one, other).<Callable<String>>map(node -> () -> node.post(
+                        "/v1/videos/characters", request, key)).toList());
+                assertThat(answers.getFirst().get()).startsWith("char_").isEqualTo(answers.getLast().get());
+                ids.add(answers.getFirst().get());
+            }
+            assertThat(ids).hasSize(characters);
+            try (var kept = Files.list(folder.resolve("data/characters"))) {
+                assertThat(kept.map(path -> path.getFileName().toString())).containsExactlyInAnyOrderElementsOf(ids);
+            }
+            for (var id : ids) {
+                var path = "/v1/videos/characters/" + id;
+                assertThat(other.get(path).statusCode()).isEqualTo(200);
+                assertThat(http.send(HttpRequest.newBuilder(URI.create(one.address() + path)).DELETE().build(),
+                        HttpResponse.BodyHandlers.discarding()).statusCode()).isEqualTo(200);
+                assertThat(other.get(path).statusCode()).isEqualTo(404);
+            }
+            assertThat(folder.resolve("data/characters")).isEmptyDirectory();
+            report("2 nodes, %d characters sent to both at once: each kept once".formatted(characters));
+        }
+    }
+
     /// Waits for every job, and counts what the servers' logs say was completed.
     private void finish(List<Node> nodes, Set<String> ids, int jobs) throws IOException {
         assertThat(ids).as("jobs answered for").hasSize(jobs);
@@ -233,9 +277,14 @@ class TrialsTest {
         }
 
         String ask(int frames, int steps, int seed, String key) throws IOException {
-            var request = HttpRequest.newBuilder(URI.create(address + "/v1/videos")).header("Content-Type", "application/json")
-                    .header("Idempotency-Key", key).POST(HttpRequest.BodyPublishers.ofString(
-                            "{\"prompt\": \"a red circle moves right\", \"num_frames\": %d, \"steps\": %d, \"seed\": %d}".formatted(frames, steps, seed)));
+            return post("/v1/videos", ("{\"prompt\": \"a red circle moves right\", \"num_frames\": %d, \"steps\": %d, "
+                    + "\"seed\": %d}").formatted(frames, steps, seed), key);
+        }
+
+        /// @return the id of what was made
+        String post(String path, String json, String key) throws IOException {
+            var request = HttpRequest.newBuilder(URI.create(address + path)).header("Content-Type", "application/json")
+                    .header("Idempotency-Key", key).POST(HttpRequest.BodyPublishers.ofString(json));
             try (var one = HttpClient.newHttpClient()) {
                 return JSON.readTree(one.send(request.build(), HttpResponse.BodyHandlers.ofString()).body()).path("id").asText();
             } catch (InterruptedException e) {
