@@ -133,7 +133,7 @@ final class JobStore {
                 steps, progress, job.id(), job.claim());
     }
 
-    /// A checkpoint is on the disk: what went wrong before no longer counts.
+    /// A checkpoint or the whole run is on the disk: what went wrong before no longer counts.
     void gotFurther(Job job) {
         update("update job set attempts = 0 where id = ? and claim = ?", job.id(), job.claim());
     }

@@ -222,6 +222,7 @@ final class Worker {
             watch.colours = colours(job, model);
             var made = edited(editor, editor.prepare(clip, job.wanted().editRequest(how, mask)), job, folder, watch);
             made.save(folder.latents());
+            store.gotFurther(job);
             return made;
         });
         var video = editor.finish(latents, clip, watch);
@@ -300,6 +301,7 @@ final class Worker {
                         .map(_ -> clip(job, folder, watch).atRate(wanted.fps())));
         var latents = denoised(model, request, checkpoint(job, folder), watch);
         latents.save(folder.latents());
+        store.gotFurther(job);
         return latents;
     }
 

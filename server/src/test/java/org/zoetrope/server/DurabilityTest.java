@@ -212,6 +212,24 @@ class DurabilityTest {
         }
     }
 
+    /// Also one that is shorter than the time between two checkpoints: what follows begins with the whole run.
+    @ParameterizedTest
+    @ValueSource(strings = {"/v1/videos", "/v1/videos/edits"})
+    void aJobWhoseRunIsOnTheDiskHasGotFurther(String path) {
+        String id;
+        try (var served = Served.start(folder, settings -> settings.checkpointEvery(Duration.ofHours(1)))) {
+            id = ask(served, 2, 7);
+            served.ended(id);
+            if (path.endsWith("edits")) {
+                id = served.ask(path, "{\"prompt\": \"a blue circle\", \"video\": \"%s\", \"steps\": 2}".formatted(id));
+                served.ended(id);
+            }
+        }
+        try (var database = Database.open(folder, Optional.empty())) {
+            assertThat(new JobStore(database).find(id).orElseThrow().attempts()).as("attempts that count").isZero();
+        }
+    }
+
     @Test
     void jobsOfAHigherPriorityRunFirst() {
         String low, high;
