@@ -134,8 +134,11 @@ class TrialsTest {
             recoveries.add((System.nanoTime() - started) / 1e9);
         }
         client.join();
-        finish(List.of(node[0]), ids, jobs);
-        node[0].close();
+        try {
+            finish(List.of(node[0]), ids, jobs);
+        } finally {
+            node[0].close();
+        }
         report("%d jobs, killed %d times: lost 0, doubled 0; %.1f s until it answers again (median), %.1f s at most".formatted(jobs,
                 kills, median(recoveries), Collections.max(recoveries)));
     }
