@@ -76,8 +76,8 @@ final class EvaluateCommand implements Callable<Integer> {
                     + "tiers.md.")
     private Optional<Integer> tiers;
     @Option(names = "--tier", paramLabel = "OPTIONS",
-            description = "With --tiers: only these rows, by the options of generate, in quotes, such as "
-                    + "\"--speed cached --reuse-threshold 0.2\". Can be given several times.")
+            description = "With --tiers: only these rows, by --speed, --reuse-threshold, --guidance-within and "
+                    + "--dtype of generate, in quotes, such as \"--speed cached --dtype bfloat16\". Can be given several times.")
     private List<String> tierRows = new ArrayList<>();
     @Mixin private RequestOptions request;
     @Mixin private ModelOptions options;

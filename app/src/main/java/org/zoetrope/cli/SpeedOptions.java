@@ -4,7 +4,6 @@ import java.util.Optional;
 import org.zoetrope.diffusion.Guidance;
 import org.zoetrope.pipeline.OpenOptions;
 import org.zoetrope.pipeline.Request;
-import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -40,16 +39,9 @@ final class SpeedOptions {
         }
     }
 
-    /// Reads options as they are typed, such as `--speed cached --reuse-threshold 0.2`.
-    static SpeedOptions parse(String words) {
-        var options = new SpeedOptions();
-        try {
-            new CommandLine(options).parseArgs(words.strip().split("\\s+"));
-        } catch (CommandLine.ParameterException e) {
-            throw new UsageException("\"%s\": %s", words, String.valueOf(e.getMessage()));
-        }
-        options.tiers.tiers();
-        return options;
+    /// @throws UsageException if what was typed does not go together
+    void check() {
+        tiers.tiers();
     }
 
     /// How to open the model.

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -26,13 +27,17 @@ import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.scenes.PromptCase;
 import org.zoetrope.scenes.Prompts;
 import org.zoetrope.scenes.Split;
+import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Torch;
+import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /// The same clips at every speed. The rows take turns clip by clip, there and back, and time is that of the processor,
 /// so that other programs and what the virtual machine compiles on the way change little.
 final class TierExam {
     private static final List<String> USUAL = List.of("--speed cached", "--speed broadcast", "--speed int8",
-            "--speed cached,int8", "--guidance-within 0.2..0.9");
+            "--speed cached,int8", "--guidance-within 0.2..0.9", "--dtype bfloat16");
 
     private final Path folder;
     private final OpenOptions options;
@@ -52,12 +57,35 @@ final class TierExam {
         this.stages = stages;
     }
 
+    /// What a row may say.
+    private static final class RowOptions {
+        @Mixin private SpeedOptions speed;
+        @Option(names = "--dtype", converter = ModelOptions.NumberType.class) private Optional<DType> dtype;
+
+        /// Reads options as they are typed, such as `--speed cached --reuse-threshold 0.2`.
+        static RowOptions parse(String words) {
+            var options = new RowOptions();
+            try {
+                new CommandLine(options).parseArgs(words.strip().split("\\s+"));
+            } catch (CommandLine.ParameterException e) {
+                throw new UsageException("\"%s\": %s", words, String.valueOf(e.getMessage()));
+            }
+            options.speed.check();
+            return options;
+        }
+
+        OpenOptions on(OpenOptions options) {
+            return speed.on(dtype.map(options::dtype).orElse(options));
+        }
+    }
+
     /// What came of one row.
     private static final class Row {
         final String name;
-        final SpeedOptions speed;
+        final RowOptions asked;
         final List<EvaluationReport.Entry> entries = new ArrayList<>();
-        final List<Double> coreSeconds = new ArrayList<>(); // of denoising, clip by clip
+        final List<Double> denoising = new ArrayList<>(); // core seconds, clip by clip
+        final List<Double> decoding = new ArrayList<>();
         double squares; // of the differences from lossless clips, as shares of the square of the peak
         double likeness;
         int blocks;
@@ -67,7 +95,7 @@ final class TierExam {
 
         Row(String words) {
             name = words;
-            speed = SpeedOptions.parse(words);
+            asked = RowOptions.parse(words);
         }
 
         void counted(FeatureCache.Counts c) {
@@ -86,13 +114,6 @@ final class TierExam {
         /// Clips that keep a part of their promise.
         long right(Predicate<Verdict> part) {
             return entries.stream().map(EvaluationReport.Entry::verdict).filter(part).count();
-        }
-
-        /// The median over clips of processor time, as a fraction of that of the same clip in another row.
-        double costs(Row other) {
-            var fractions = IntStream.range(0, coreSeconds.size())
-                    .mapToDouble(i -> coreSeconds.get(i) / other.coreSeconds.get(i)).sorted().toArray();
-            return (fractions[(fractions.length - 1) / 2] + fractions[fractions.length / 2]) / 2;
         }
 
         /// The share of all blocks that were run.
@@ -116,7 +137,7 @@ final class TierExam {
                 .toList();
         var models = new HashMap<OpenOptions, VideoModel>();
         try {
-            rows.forEach(row -> models.computeIfAbsent(row.speed.on(options), how -> VideoModel.open(folder, how)));
+            rows.forEach(row -> models.computeIfAbsent(row.asked.on(options), how -> VideoModel.open(folder, how)));
             models.values().forEach(this::warmUp);
             var total = rows.size() * cases.size();
             var done = 0;
@@ -136,12 +157,18 @@ final class TierExam {
         }
     }
 
+    /// The median over clips of processor time, as a fraction of that of the same clip in another row.
+    private static double fraction(List<Double> seconds, List<Double> others) {
+        var fractions = IntStream.range(0, seconds.size()).mapToDouble(i -> seconds.get(i) / others.get(i)).sorted().toArray();
+        return (fractions[(fractions.length - 1) / 2] + fractions[fractions.length / 2]) / 2;
+    }
+
     private static Frames clip(Map<Row, Frames> clips, Row row) {
         return Objects.requireNonNull(clips.get(row), row.name);
     }
 
     private VideoModel model(Map<OpenOptions, VideoModel> models, Row row) {
-        return Objects.requireNonNull(models.get(row.speed.on(options)), row.name);
+        return Objects.requireNonNull(models.get(row.asked.on(options)), row.name);
     }
 
     /// Weights come into memory, and the virtual machine compiles what it meets, before anything is measured.
@@ -153,7 +180,7 @@ final class TierExam {
         if (stages.isCancelled()) {
             throw new CancelledException("after %d of %d clips at each speed".formatted(index, cases.size()));
         }
-        var wanted = row.speed.on(asked.on(Request.of(cases.get(index).caption().text())),
+        var wanted = row.asked.speed.on(asked.on(Request.of(cases.get(index).caption().text())),
                 model.defaults().guidanceScale()).seed(seed + index);
         var start = Torch.processorSeconds();
         var latents = model.denoise(wanted, progress -> {
@@ -161,9 +188,12 @@ final class TierExam {
                 row.counted(counts);
             }
         });
-        row.coreSeconds.add(Torch.processorSeconds() - start);
+        var decoding = Torch.processorSeconds();
+        row.denoising.add(decoding - start);
         try (latents) {
-            return model.decode(latents, ProgressListener.none()).frames();
+            var clip = model.decode(latents, ProgressListener.none()).frames();
+            row.decoding.add(Torch.processorSeconds() - decoding);
+            return clip;
         }
     }
 
@@ -174,14 +204,14 @@ final class TierExam {
         var text = new StringBuilder(String.format(Locale.ROOT,
                 "%s, %d clips at each speed, %d steps, seed %d, zoetrope %s%n%n", model.name(), cases.size(), steps,
                 seed, Recipe.VERSION));
-        text.append("| speed | blocks run | attentions computed | weights | core time of denoising | PSNR | SSIM ")
+        text.append("| speed | blocks run | attentions computed | weights | core time of denoising | of decoding | PSNR | SSIM ")
                 .append("| colour, motion, all correct |\n")
-                .append("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+                .append("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
         for (var row : rows) {
             text.append(String.format(Locale.ROOT,
-                    "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %s | %.4f | %d, %d, %d of %d |%n",
+                    "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %.2f | %s | %.4f | %d, %d, %d of %d |%n",
                     row.name, 100 * row.computedBlocks(), 100 * row.computedAttentions(),
-                    Terminal.bytes(weights(model(models, row))), row.costs(first), decibel(row),
+                    Terminal.bytes(weights(model(models, row))), fraction(row.denoising, first.denoising), fraction(row.decoding, first.decoding), decibel(row),
                     row.likeness / cases.size(), row.right(Verdict::colour), row.right(Verdict::motion),
                     row.right(Verdict::allCorrect), cases.size()));
         }

@@ -107,13 +107,14 @@ class CommandsTest {
     void everySpeedIsComparedWithTheLosslessClips() throws IOException {
         var out = folder.resolve("tiers");
         var typed = type("evaluate", model, "--tiers", 1, "--steps", 3, "--frames", 5, "--out", out, "--tier",
-                "--speed cached --reuse-threshold 0", "--tier", "--speed cached,int8 --reuse-threshold 1000")
-                .succeeds();
+                "--speed cached --reuse-threshold 0", "--tier", "--speed cached,int8 --reuse-threshold 1000",
+                "--tier", "--dtype bfloat16").succeeds();
         var rows = Files.readString(out.resolve("tiers.md")).lines().filter(line -> line.startsWith("| `")).toList();
-        assertThat(rows).hasSize(3);
+        assertThat(rows).hasSize(4);
         assertThat(rows.get(0)).contains("`--speed lossless` | 100 % | 100 %").contains("equal | 1.0000");
         assertThat(rows.get(1)).contains("| 100 % | 100 %").contains("equal | 1.0000");
         assertThat(rows.get(2)).contains("| 67 % | 67 %").contains(" dB |");
+        assertThat(rows.get(3)).contains("`--dtype bfloat16` | 100 % | 100 %").contains(" dB |");
         assertThat(typed.out()).contains("--speed cached,int8");
         type("evaluate", model, "--tiers", 0).fails(2, "give 1 or more");
         type("evaluate", model, "--tier", "--speed cached").fails(2, "--tiers");
