@@ -22,8 +22,15 @@ public record Scene(Background background, List<SceneObject> objects) {
 
     /// A scene of one object, or in a quarter of the seeds two.
     public static Scene draw(long seed, Split split) {
+        return draw(seed, split, TWO_OBJECTS);
+    }
+
+    /// A scene of one object, or in a share of the seeds two.
+    ///
+    /// @param pairs the share of scenes with two objects, from 0 to 1
+    public static Scene draw(long seed, Split split, double pairs) {
         var random = SplitMix64.of(seed, 0);
-        return draw(random, split, random.chance(TWO_OBJECTS) ? 2 : 1);
+        return draw(random, split, random.chance(pairs) ? 2 : 1);
     }
 
     /// A scene with one or two objects, each of a combination of the split. Two objects differ in colour and stand in

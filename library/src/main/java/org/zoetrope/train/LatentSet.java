@@ -25,10 +25,12 @@ public final class LatentSet {
     private static final int SHARD = 500;
 
     private final List<Tensor> shards;
+    private final double pairs;
     private final long seed;
 
-    private LatentSet(List<Tensor> shards, long seed) {
+    private LatentSet(List<Tensor> shards, double pairs, long seed) {
         this.shards = shards;
+        this.pairs = pairs;
         this.seed = seed;
     }
 
@@ -38,9 +40,10 @@ public final class LatentSet {
     /// Encodes what the folder does not hold yet. A shard is written whole or not at all, so a stopped run continues.
     ///
     /// @param count   clips
+    /// @param pairs   share of clips with two objects
     /// @param workers threads, each encoding a shard of its own on one core
     /// @param done    hears how many clips are ready
-    public static LatentSet prepare(Path folder, Autoencoder vae, long seed, int count, int workers, IntConsumer done) {
+    public static LatentSet prepare(Path folder, Autoencoder vae, long seed, int count, double pairs, int workers, IntConsumer done) {
         var threads = Torch.threads();
         Torch.threads(workers > 1 ? 1 : threads);
         var shards = new ArrayList<Tensor>();
@@ -51,7 +54,7 @@ public final class LatentSet {
                 var from = start;
                 files.add(CompletableFuture.supplyAsync(() -> {
                     if (!Files.exists(file)) {
-                        encode(file, vae, seed, from, Math.min(SHARD, count - from));
+                        encode(file, vae, seed, pairs, from, Math.min(SHARD, count - from));
                     }
                     return file;
                 }, pool));
@@ -63,14 +66,14 @@ public final class LatentSet {
         } finally {
             Torch.threads(threads);
         }
-        return new LatentSet(shards, seed);
+        return new LatentSet(shards, pairs, seed);
     }
 
-    private static void encode(Path file, Autoencoder vae, long seed, int start, int length) {
+    private static void encode(Path file, Autoencoder vae, long seed, double pairs, int start, int length) {
         try (var _ = Scope.open()) {
             var means = new ArrayList<Tensor>();
             for (var i = 0; i < length; i++) {
-                var video = scene(seed, start + i).render().toTensor();
+                var video = scene(seed, pairs, start + i).render().toTensor();
                 means.add(Scope.run(() -> Torch.withoutGradients(
                         () -> Torch.mixedPrecision(Device.CPU, () -> vae.encode().apply(video).mean().to(DType.FLOAT32)))));
             }
@@ -78,8 +81,8 @@ public final class LatentSet {
         }
     }
 
-    private static Scene scene(long seed, int index) {
-        return Scene.draw(SplitMix64.of(seed, index).nextLong(), Split.TRAIN);
+    private static Scene scene(long seed, double pairs, int index) {
+        return Scene.draw(SplitMix64.of(seed, index).nextLong(), Split.TRAIN, pairs);
     }
 
     /// The number of clips.
@@ -88,7 +91,7 @@ public final class LatentSet {
     }
 
     public Example get(int index) {
-        return new Example(shards.get(index / SHARD).select(0, index % SHARD), scene(seed, index));
+        return new Example(shards.get(index / SHARD).select(0, index % SHARD), scene(seed, pairs, index));
     }
 
     /// The factor that brings the latents to unit variance, estimated from the first shard.

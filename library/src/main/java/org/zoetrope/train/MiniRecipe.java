@@ -25,14 +25,18 @@ import org.zoetrope.weights.Weights;
 ///
 /// @param pictures steps of the denoiser that see single frames alone, see [DenoiserStage]
 /// @param clips training clips whose latents are kept
+/// @param pairs share of them with two objects
 /// @param batch clips per part of a step of the denoiser
 /// @param parts parts of a step of the denoiser
 /// @param start a folder that this recipe wrote, to train on
-public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, TrainingRun.Options textOptions, int batch, int parts, int pictures,
+public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips, double pairs, TrainingRun.Options textOptions, int batch, int parts, int pictures,
         TrainingRun.Options denoiserOptions, TrainingRun.Options decoderOptions, Optional<Path> start, long seed) {
     private static final double DROP_TEXT = 0.1;
     private static final double ALIGN = 0.2;
     private static final int CAPTIONS = 32;
+    private static final double PAIRS = 0.25;
+    private static final double MORE_PAIRS = 0.6; // one object is learned first
+    private static final int DECODER_ONWARD = 3;
 
     /// The recipe of `models/mini`; docs/training.md says in what the run of its weights differed.
     ///
@@ -50,32 +54,33 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
 
     private static MiniRecipe of(Architecture architecture, int clips, int pictures, int denoiserSteps, int workers) {
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
-                clips, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 4, 4, pictures,
+                clips, PAIRS, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 4, 4, pictures,
                 TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250).muon(DenoiserStage::insideTransformer),
                 TrainingRun.Options.of(400, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.
     public static MiniRecipe rehearsal(Architecture architecture) {
-        return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4,
+        return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4, PAIRS,
                 TrainingRun.Options.of(3, 2e-3), 2, 1, 2,
                 TrainingRun.Options.of(4, 1e-3).saveEvery(2).muon(DenoiserStage::insideTransformer), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {
-        var o = denoiserOptions;
-        return new MiniRecipe(vae, vaeOptions, clips, textOptions, batch, parts, pictures,
-                new TrainingRun.Options(steps, o.learningRate(), o.warmup(), steps / 2, o.average(), o.clip(), o.parts(), o.workers(), o.saveEvery(), o.adam(),
-                        o.muon()),
+        return new MiniRecipe(vae, vaeOptions, clips, pairs, textOptions, batch, parts, pictures, denoiserOptions.steps(steps).cooldown(steps / 2),
                 decoderOptions, start, seed);
     }
 
     /// The same recipe with the weights of a finished model as its beginning: both its encoders stay as they are, the denoiser
-    /// and the decoder train on.
+    /// trains on with other clips, most of which have two objects, and the decoder for longer.
     ///
     /// @param model a folder that this recipe wrote
     public MiniRecipe from(Path model) {
-        return new MiniRecipe(vae, vaeOptions, clips, textOptions, batch, parts, pictures, denoiserOptions, decoderOptions, Optional.of(model), seed);
+        var onward = seed + 1;
+        var decoderSteps = DECODER_ONWARD * decoderOptions.steps();
+        return new MiniRecipe(new VaeStage(vae.architecture(), vae.pictureSteps(), vae.windows(), vae.objects(), vae.divergence(), onward), vaeOptions, clips,
+                MORE_PAIRS, textOptions, batch, parts, pictures, denoiserOptions, decoderOptions.steps(decoderSteps).cooldown(decoderSteps / 2),
+                Optional.of(model), onward);
     }
 
     /// Hears of the stages in turn.
@@ -103,7 +108,7 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
                 DenoiserStage.requireFits(architecture, text, beginning);
                 var pixels = start.isPresent() ? stored(start.get().resolve("vae"), "") : trainVae(folder, losses, listener);
                 var autoencoder = Weights.load(pixels, architecture::autoencoder);
-                var latents = LatentSet.prepare(folder, autoencoder, seed, clips, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
+                var latents = LatentSet.prepare(folder, autoencoder, seed, clips, pairs, denoiserOptions.workers(), done -> listener.onLatents(done, clips));
                 var scale = start.map(architecture::scale).orElseGet(() -> architecture.scale(latents));
                 var stage = new DenoiserStage(architecture, text, scale, batch, parts, DROP_TEXT, ALIGN, start.isPresent() ? 0 : pictures, seed);
                 var tokenizer = Tokenizers.read(folder.resolve("tokenizer"));

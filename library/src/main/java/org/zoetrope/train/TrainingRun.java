@@ -51,6 +51,10 @@ public final class TrainingRun {
                     _ -> false);
         }
 
+        public Options steps(int count) {
+            return new Options(count, learningRate, warmup, cooldown, average, clip, parts, workers, saveEvery, adam, muon);
+        }
+
         public Options saveEvery(int count) {
             return new Options(steps, learningRate, warmup, cooldown, average, clip, parts, workers, count, adam, muon);
         }

@@ -65,7 +65,7 @@ public record VaeStage(Architecture architecture, int pictureSteps, int windows,
 
     private Tensor decoderLoss(Autoencoder vae, int step, int part) {
         var random = SplitMix64.of(~seed + part, step);
-        var video = batch(random, false, step % 2 == 1);
+        var video = batch(random, false, whole(step));
         var rng = new Rng(random.nextLong());
         return Torch.mixedPrecision(Device.CPU, () -> {
             var latents = Torch.withoutGradients(() -> {
@@ -74,6 +74,10 @@ public record VaeStage(Architecture architecture, int pictureSteps, int windows,
             });
             return reconstruction(vae.decode().apply(latents), video);
         });
+    }
+
+    private static boolean whole(int step) {
+        return step % WHOLE_EVERY == WHOLE_EVERY - 1;
     }
 
     private Tensor reconstruction(Tensor decoded, Tensor video) {
@@ -85,7 +89,7 @@ public record VaeStage(Architecture architecture, int pictureSteps, int windows,
 
     private Tensor loss(Autoencoder vae, int step, int part) {
         var random = SplitMix64.of(seed + part, step);
-        var video = batch(random, step < pictureSteps, step >= pictureSteps && step % WHOLE_EVERY == WHOLE_EVERY - 1);
+        var video = batch(random, step < pictureSteps, step >= pictureSteps && whole(step));
         var rng = new Rng(random.nextLong());
         return Torch.mixedPrecision(Device.CPU, () -> {
             var posterior = vae.encode().apply(video);

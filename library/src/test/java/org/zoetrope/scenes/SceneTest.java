@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
@@ -56,6 +57,14 @@ class SceneTest {
 
     /// Of the clips of seeds 0 to 7; a change means that every published number about trained models is of other clips.
     private static final long SEED_CRC = 3488501852L;
+
+    @Test
+    void twoObjectsComeAsOftenAsAsked() {
+        for (var pairs : List.of(0.0, 0.6, 1.0)) {
+            var two = LongStream.range(0, 1000).filter(seed -> Scene.draw(seed, Split.TRAIN, pairs).objects().size() == 2).count();
+            assertEquals(pairs, two / 1000.0, 0.05);
+        }
+    }
 
     @Test
     void objectsStayInsideThePictureAndApart() {

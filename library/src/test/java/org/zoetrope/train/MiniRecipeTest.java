@@ -94,7 +94,8 @@ class MiniRecipeTest {
         assertThat(quiet.stages).containsExactly("latents", "denoiser1", "denoiser2", "denoiser3", "denoiser4");
     }
 
-    /// Both encoders must stay what they were: the denoiser learned the latents of one and the words of the other.
+    /// Both encoders must stay what they were, since the denoiser learned the latents of one and the words of the other; the
+    /// clips are others.
     @Test
     void aFinishedModelTrainsOn(@TempDir Path folder) {
         var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("first"), new Quiet());
@@ -105,6 +106,7 @@ class MiniRecipeTest {
             assertThat(changed(model, next, "text_encoder/model.safetensors")).isEmpty();
             assertThat(changed(model, next, "vae/diffusion_pytorch_model.safetensors")).isNotEmpty().allMatch(name -> name.startsWith("decoder."));
             assertThat(changed(model, next, "transformer/diffusion_pytorch_model.safetensors")).isNotEmpty();
+            assertThat(changed(folder.resolve("first"), folder.resolve("second"), "latents-00000.safetensors")).isNotEmpty();
         }
         assertThat(next.resolve("vae/config.json")).hasSameTextualContentAs(model.resolve("vae/config.json"));
     }
