@@ -77,7 +77,8 @@ final class EvaluateCommand implements Callable<Integer> {
     private Optional<Integer> tiers;
     @Option(names = "--tier", paramLabel = "OPTIONS",
             description = "With --tiers: only these rows, by --speed, --reuse-threshold, --guidance-within and "
-                    + "--dtype of generate, in quotes, such as \"--speed cached --dtype bfloat16\". Can be given several times.")
+                    + "--dtype of generate, in quotes, such as \"--speed cached --dtype bfloat16\". Can be given "
+                    + "several times.")
     private List<String> tierRows = new ArrayList<>();
     @Mixin private RequestOptions request;
     @Mixin private ModelOptions options;

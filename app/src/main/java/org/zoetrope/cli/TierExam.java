@@ -60,7 +60,8 @@ final class TierExam {
     /// What a row may say.
     private static final class RowOptions {
         @Mixin private SpeedOptions speed;
-        @Option(names = "--dtype", converter = ModelOptions.NumberType.class) private Optional<DType> dtype;
+        @Option(names = "--dtype", converter = ModelOptions.NumberType.class)
+        private Optional<DType> dtype;
 
         /// Reads options as they are typed, such as `--speed cached --reuse-threshold 0.2`.
         static RowOptions parse(String words) {
@@ -159,7 +160,8 @@ final class TierExam {
 
     /// The median over clips of processor time, as a fraction of that of the same clip in another row.
     private static double fraction(List<Double> seconds, List<Double> others) {
-        var fractions = IntStream.range(0, seconds.size()).mapToDouble(i -> seconds.get(i) / others.get(i)).sorted().toArray();
+        var fractions = IntStream.range(0, seconds.size()).mapToDouble(i -> seconds.get(i) / others.get(i)).sorted()
+                .toArray();
         return (fractions[(fractions.length - 1) / 2] + fractions[fractions.length / 2]) / 2;
     }
 
@@ -204,14 +206,15 @@ final class TierExam {
         var text = new StringBuilder(String.format(Locale.ROOT,
                 "%s, %d clips at each speed, %d steps, seed %d, zoetrope %s%n%n", model.name(), cases.size(), steps,
                 seed, Recipe.VERSION));
-        text.append("| speed | blocks run | attentions computed | weights | core time of denoising | of decoding | PSNR | SSIM ")
-                .append("| colour, motion, all correct |\n")
+        text.append("| speed | blocks run | attentions computed | weights | core time of denoising | of decoding ")
+                .append("| PSNR | SSIM | colour, motion, all correct |\n")
                 .append("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
         for (var row : rows) {
             text.append(String.format(Locale.ROOT,
                     "| `%s` | %.0f %% | %.0f %% | %s | %.2f | %.2f | %s | %.4f | %d, %d, %d of %d |%n",
                     row.name, 100 * row.computedBlocks(), 100 * row.computedAttentions(),
-                    Terminal.bytes(weights(model(models, row))), fraction(row.denoising, first.denoising), fraction(row.decoding, first.decoding), decibel(row),
+                    Terminal.bytes(weights(model(models, row))), fraction(row.denoising, first.denoising),
+                    fraction(row.decoding, first.decoding), decibel(row),
                     row.likeness / cases.size(), row.right(Verdict::colour), row.right(Verdict::motion),
                     row.right(Verdict::allCorrect), cases.size()));
         }
