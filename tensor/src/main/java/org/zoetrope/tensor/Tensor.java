@@ -908,8 +908,13 @@ public final class Tensor {
         return own(torch.upsample_bilinear2d(handle, new long[] {height, width}, false));
     }
 
-    /// Averages windows of [B, C, F, H, W]; the windows do not overlap.
+    /// Averages windows of [B, C, F, H, W]; the windows do not overlap. On a CPU libtorch has no such function for numbers of half
+    /// length, whose means are taken in float32.
     public Tensor averagePool3d(long frames, long height, long width) {
+        var half = dtype() == DType.BFLOAT16 || dtype() == DType.FLOAT16;
+        if (half && device().kind() == Device.Kind.CPU) {
+            return Scope.run(() -> to(DType.FLOAT32).averagePool3d(frames, height, width).to(dtype()));
+        }
         return own(torch.avg_pool3d(handle, frames, height, width));
     }
 
