@@ -285,6 +285,16 @@ class EditorsTest {
         assertThat(VelocityMask.border(new double[] {2, 2, 2})).isEqualTo(2);
     }
 
+    /// A background that changes unevenly belongs to the mask as a whole; what stays is below a quarter of the border.
+    @Test
+    void theBorderIsLowerWhereMuchChanges() {
+        var background = IntStream.range(0, 100).mapToDouble(i -> i < 10 ? 0.1 : i < 60 ? 1.5 : 3).toArray();
+        assertThat(VelocityMask.border(background)).isEqualTo(1.5);
+        assertThat(Arrays.stream(background).filter(v -> v > VelocityMask.lowered(background)).count()).isEqualTo(90);
+        var object = IntStream.range(0, 100).mapToDouble(i -> i < 80 ? 1.5 : 3).toArray();
+        assertThat(VelocityMask.lowered(object)).isEqualTo(1.5);
+    }
+
     // ---------------------------------------------------------------- V-55: windows
 
     @ParameterizedTest
