@@ -156,7 +156,7 @@ class EditCommandTest {
 
     @Test
     void aBoxLeavesTheRestAlone() {
-        edit(clip, "--box", "0,0,8,8", "--edge", 9).succeeds();
+        assertThat(edit(clip, "--box", "0,0,8,8", "--edge", 9).succeeds().err()).contains("the edit may act on");
         assertThat(MediaFile.inspect(target).comment().orElseThrow()).contains("Drawn[");
         var mask = shared.resolve("mask.png");
         VideoWriter.write(Frames.paint(64, 48, 1, 1, (_, _, _) -> 0), mask);
