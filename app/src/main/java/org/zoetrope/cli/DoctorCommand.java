@@ -34,6 +34,8 @@ final class DoctorCommand implements Callable<Integer> {
                 Runtime.getRuntime().availableProcessors()));
         say("libtorch",
                 "%s, %d threads, %s kernels".formatted(Torch.version(), Torch.threads(), Torch.cpuCapability()));
+        Torch.chosenProducts().ifPresent(kernels -> say("openblas", "float32 products by the kernels for "
+                + kernels + ", since OPENBLAS_CORETYPE says so; unset, they may be faster"));
         speeds();
         say("cuda", Torch.cudaDevices() == 0 ? "none (the CPU build of libtorch, or no driver)"
                 : "%d devices".formatted(Torch.cudaDevices()));

@@ -50,9 +50,9 @@ public record Machine(long memoryBytes, boolean bfloat16Units) {
     /// an operation, and the code that was measured.
     static String identity() {
         var processor = text(PROCESSOR);
-        return "zoetrope %s, libtorch %s, %s, %d threads of %d cores, %s, %s".formatted(Recipe.VERSION, Torch.version(),
-                Torch.cpuCapability(), Torch.threads(), Runtime.getRuntime().availableProcessors(),
-                line(processor, "model name").orElse(System.getProperty("os.arch")),
+        return "zoetrope %s, libtorch %s, %s, %s products, %d threads of %d cores, %s, %s".formatted(Recipe.VERSION, Torch.version(),
+                Torch.cpuCapability(), Torch.chosenProducts().orElse("own"), Torch.threads(),
+                Runtime.getRuntime().availableProcessors(), line(processor, "model name").orElse(System.getProperty("os.arch")),
                 line(processor, "flags").or(() -> line(processor, "Features")).orElse("flags unknown"));
     }
 

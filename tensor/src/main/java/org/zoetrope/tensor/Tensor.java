@@ -785,6 +785,7 @@ public final class Tensor {
 
     private static final long FUSED_FROM = 512; // shorter sequences are not packed for the units, see docs/performance.md
     private static final long QUERIES_AT_ONCE = 256;
+    private static final long[] NO_DILATION = {1, 1, 1};
     private static final long SCORES_AT_ONCE = 1L << 25;
 
     // Whether libtorch's fused kernel for half precision runs on units for matrices. Where it does not, and in its backward
@@ -820,9 +821,8 @@ public final class Tensor {
             var kernel = weight.unsqueeze(2);
             return Scope.run(() -> unsqueeze(2).convPatches(kernel, bias).squeeze(2));
         }
-        try (var b = optional(bias)) {
-            return own(torch.conv2d(handle, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding},
-                    new long[] {1, 1}, 1));
+        try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast)) {
+            return own(torch.conv2d(x, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1));
         }
     }
 
@@ -832,9 +832,20 @@ public final class Tensor {
         if (Arrays.equals(stride, kernel) && Arrays.stream(padding).allMatch(p -> p == 0) && weight.count() > weight.size(0) * weight.size(1)) {
             return Scope.run(() -> convPatches(weight, bias));
         }
-        try (var b = optional(bias)) {
-            return own(torch.conv3d(handle, weight.handle, b, stride, padding, new long[] {1, 1, 1}, 1));
+        try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast3d)) {
+            return own(asksForOneDnn() ? torch.mkldnn_convolution(x, weight.handle, b, padding, stride, NO_DILATION, 1)
+                    : torch.conv3d(x, weight.handle, b, stride, padding, NO_DILATION, 1));
         }
+    }
+
+    // oneDNN, which convolves on a CPU, reads and writes the channels of a place side by side.
+    private org.bytedeco.pytorch.Tensor inConvolutionOrder(torch.MemoryFormat format) {
+        return handle.is_cpu() ? handle.contiguous(format) : handle.contiguous();
+    }
+
+    // In float32 libtorch leaves one small clip to a kernel of its own instead, which takes ten times as long.
+    private boolean asksForOneDnn() {
+        return handle.is_cpu() && dtype() == DType.FLOAT32 && torch.hasMKLDNN() && !Torch.isMixedPrecision(Device.CPU);
     }
 
     // A kernel as large as its stride is a matrix product of patches. libtorch's own kernel for it is slower, and in

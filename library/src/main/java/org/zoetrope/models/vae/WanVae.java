@@ -403,7 +403,7 @@ public final class WanVae {
             var before = cache.recall(weight);
             var alone = before.isPresent() ? 0 : 1;
             var rest = x.narrow(2, alone, x.size(2) - alone);
-            var seen = Tensor.cat(List.of(before.orElseGet(() -> zeros(x, 2)), rest), 2);
+            var seen = before.map(past -> Tensor.cat(List.of(past, rest), 2)).orElseGet(() -> behindZeros(rest, 2));
             // Computed before the cache lets go of the old tail.
             var doubled = rest.size(2) == 0 ? Optional.<Tensor>empty()
                     : Optional.of(seen.conv3d(weight, bias, ONE, NONE).rearrange("B (n C) F H W -> B C (F n) H W", axis("n", 2)));
@@ -426,8 +426,7 @@ public final class WanVae {
         }
 
         Tensor forward(Tensor x, FeatureCache cache) {
-            var past = cache.recall(weight).orElseGet(() -> zeros(x, kernel - 1));
-            var padded = Tensor.cat(List.of(past, x), 2);
+            var padded = cache.recall(weight).map(past -> Tensor.cat(List.of(past, x), 2)).orElseGet(() -> behindZeros(x, kernel - 1));
             // A copy: the view would keep the whole chunk alive until the next one.
             cache.remember(weight, padded.narrow(2, padded.size(2) - (kernel - 1), kernel - 1).copy());
             return padded.conv3d(weight, bias, ONE, new long[] {0, kernel / 2, kernel / 2});
@@ -462,8 +461,8 @@ public final class WanVae {
         }
     }
 
-    private static Tensor zeros(Tensor x, int frames) {
-        return Tensor.zeros(x.dtype(), x.device(), x.size(0), x.size(1), frames, x.size(3), x.size(4));
+    private static Tensor behindZeros(Tensor x, int frames) {
+        return x.pad(0, 0, 0, 0, 0, frames, 0);
     }
 
     private static Tensor perFrame(Tensor x, UnaryOperator<Tensor> body) {
