@@ -64,6 +64,7 @@ final class BenchCommand implements Callable<Integer> {
             var report = Bench.run(plan(), types, Optional.of(folder), new Bench.Listener() {
                 @Override
                 public void measuring(String name, int index, int count) {
+                    zoetrope.interruption().disposable(index < 2); // what was measured so far is reported
                     stages.enter("measure", index == 0 ? name : "%d of %d: %s".formatted(index, count, name));
                 }
 

@@ -50,8 +50,8 @@ final class EditCommand implements Callable<Integer> {
             description = "Where to write: .mp4, .webm, .mkv, .gif, .webp or .png (default: the video's name with "
                     + "-edited, .mp4).")
     private Optional<Path> output;
-    @Option(names = {"-m", "--model"}, paramLabel = "DIR", defaultValue = "mini",
-            description = "A model folder as published, or the name of a bundled one (default: mini).")
+    @Option(names = {"-m", "--model"}, paramLabel = "DIR", defaultValue = "mini-flow",
+            description = "A model folder as published, or the name of a bundled one (default: mini-flow).")
     private String model;
     @Option(names = "--negative", paramLabel = "TEXT", defaultValue = "",
             description = "What both sides stay away from.")

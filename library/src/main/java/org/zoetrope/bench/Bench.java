@@ -63,14 +63,15 @@ public final class Bench {
                 break;
             }
             listener.measuring(one.name() + " " + label(one.dtype()), rows.size() + 1, cases.size());
-            rows.add(Scope.run(() -> row(one)));
+            Scope.run(() -> row(one, listener)).ifPresent(rows::add);
         }
         var host = Host.of(products.getOrDefault(DType.FLOAT32, 0.0) / 1e9,
                 products.getOrDefault(DType.BFLOAT16, 0.0) / 1e9, copies / 1e9);
         return new Report(Recipe.VERSION, host, rows);
     }
 
-    private Row row(Case one) {
+    /// Nothing if the run was cancelled meanwhile.
+    private Optional<Row> row(Case one, Listener listener) {
         var probe = one.yardstick().probe(plan);
         var run = new Yardstick.Probe(one.work(), one.prepare().apply(new Rng(1)));
         turn(probe, 0);
@@ -80,6 +81,9 @@ public final class Bench {
         var fractions = new double[plan.rounds()];
         var coreFractions = new double[plan.rounds()];
         for (var round = 0; round < plan.rounds(); round++) {
+            if (listener.isCancelled()) {
+                return Optional.empty();
+            }
             var half = Math.clamp(once.seconds() / 2, SHORTEST / 2, LONGEST / 2);
             var before = turn(probe, half);
             var mine = turn(run, SHORTEST);
@@ -90,9 +94,9 @@ public final class Bench {
             coreFractions[round] = mine.work() / mine.coreSeconds() / (beside.work() / beside.coreSeconds());
         }
         var seconds = fastest;
-        return new Row(one.name(), label(one.dtype()), one.yardstick().label(), one.flops(), one.bytes(), seconds,
+        return Optional.of(new Row(one.name(), label(one.dtype()), one.yardstick().label(), one.flops(), one.bytes(), seconds,
                 median(fractions), median(coreFractions), Torch.peakResidentBytes(),
-                one.pace().map(pace -> new Row.Pace(seconds / pace.amount(), pace.unit())));
+                one.pace().map(pace -> new Row.Pace(seconds / pace.amount(), pace.unit()))));
     }
 
     /// What was done in some time.
