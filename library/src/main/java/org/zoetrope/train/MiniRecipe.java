@@ -36,7 +36,7 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
     private static final int CAPTIONS = 32;
     private static final double PAIRS = 0.25;
     private static final double MORE_PAIRS = 0.6; // one object is learned first
-    private static final int DECODER_ONWARD = 3;
+    private static final int DECODER_ONWARD = 10;
 
     /// The recipe of `models/mini`; docs/training.md says in what the run of its weights differed.
     ///
