@@ -107,5 +107,19 @@ class BenchTest {
         var cut = Bench.run(Plan.tiny(), List.of(DType.FLOAT32), Optional.empty(), silent(true));
         assertThat(cut.rows()).isEmpty();
         assertThat(cut.host().copy()).isPositive();
+        var within = Bench.run(Plan.tiny(), List.of(DType.FLOAT32), Optional.empty(), new Bench.Listener() {
+            private int current;
+
+            @Override
+            public void measuring(String name, int index, int count) {
+                current = index;
+            }
+
+            @Override
+            public boolean isCancelled() {
+                return current == 3;
+            }
+        });
+        assertThat(within.rows()).hasSize(2);
     }
 }

@@ -785,7 +785,6 @@ public final class Tensor {
 
     private static final long FUSED_FROM = 512; // shorter sequences are not packed for the units, see docs/performance.md
     private static final long QUERIES_AT_ONCE = 256;
-    private static final long[] NO_DILATION = {1, 1, 1};
     private static final long SCORES_AT_ONCE = 1L << 25;
 
     // Whether libtorch's fused kernel for half precision runs on units for matrices. Where it does not, and in its backward
@@ -825,6 +824,8 @@ public final class Tensor {
             return own(torch.conv2d(x, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1));
         }
     }
+
+    private static final long[] NO_DILATION = {1, 1, 1};
 
     /// Convolves [B, C, F, H, W]; strides and paddings are (time, height, width).
     public Tensor conv3d(Tensor weight, @Nullable Tensor bias, long[] stride, long[] padding) {
