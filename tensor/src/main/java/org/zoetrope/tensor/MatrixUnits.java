@@ -1,8 +1,6 @@
 package org.zoetrope.tensor;
 
 import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
@@ -27,10 +25,7 @@ final class MatrixUnits {
     }
 
     private static Optional<Boolean> couldPack(DType dtype) {
-        Torch.load();
-        return SymbolLookup.loaderLookup().find(COULD_PACK).map(address -> {
-            var ask = Linker.nativeLinker().downcallHandle(address,
-                    FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, ValueLayout.JAVA_BYTE));
+        return NativeFunction.find(COULD_PACK, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, ValueLayout.JAVA_BYTE)).map(ask -> {
             try {
                 return (boolean) ask.invokeExact(dtype.scalar.value);
             } catch (Throwable e) {

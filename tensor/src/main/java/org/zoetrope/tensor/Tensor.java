@@ -775,12 +775,22 @@ public final class Tensor {
                 return Scope.run(() -> to(DType.BFLOAT16).attention(k.to(DType.BFLOAT16), v.to(DType.BFLOAT16), null, scale));
             }
             if (dtype().bytes() < Float.BYTES && !isFused(k, v)) {
-                return attentionByProducts(k, v, scale);
+                return wantsGradients(k, v) || TiledAttention.isOneTile(this, k) ? attentionInBlocks(k, v, scale)
+                        : Scope.run(() -> TiledAttention.of(this, k, v, scale));
             }
         }
+        return handle.is_cpu() && dtype() == DType.FLOAT32 && Torch.threads() > 1 ? OpenBlas.onOneThread(() -> fusedAttention(k, v, mask, scale))
+                : fusedAttention(k, v, mask, scale);
+    }
+
+    private Tensor fusedAttention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
         try (var m = optional(mask); var s = new DoubleOptional(scale)) {
             return own(torch.scaled_dot_product_attention(handle, k.handle, v.handle, m, 0.0, false, s, false));
         }
+    }
+
+    private boolean wantsGradients(Tensor k, Tensor v) {
+        return requiresGradient() || k.requiresGradient() || v.requiresGradient();
     }
 
     private static final long FUSED_FROM = 512; // shorter sequences are not packed for the units, see docs/performance.md
@@ -791,12 +801,12 @@ public final class Tensor {
     // pass, it is a scalar loop, some twenty times slower than two matrix products with a softmax between them.
     private boolean isFused(Tensor k, Tensor v) {
         return dtype() == DType.BFLOAT16 && MatrixUnits.takeBfloat16() && size(2) >= FUSED_FROM && k.size(2) >= FUSED_FROM
-                && !requiresGradient() && !k.requiresGradient() && !v.requiresGradient();
+                && !wantsGradients(k, v);
     }
 
     // Blocks of queries bound the scores held at once, so that memory is linear in tokens. The softmax of a half precision
     // tensor computes in float32 inside; heads that lie apart in memory are brought together once, not for each block.
-    private Tensor attentionByProducts(Tensor k, Tensor v, double scale) {
+    private Tensor attentionInBlocks(Tensor k, Tensor v, double scale) {
         var keys = k.contiguous().transpose(-2, -1);
         var values = v.contiguous();
         var rows = Math.clamp(SCORES_AT_ONCE / Math.max(1, size(0) * size(1) * k.size(2)), 1, QUERIES_AT_ONCE);

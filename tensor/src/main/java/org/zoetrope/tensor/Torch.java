@@ -52,6 +52,7 @@ public final class Torch {
     public static void threads(int count) {
         load();
         torch.set_num_threads(count);
+        OpenBlas.threads(count);
     }
 
     public static int threads() {

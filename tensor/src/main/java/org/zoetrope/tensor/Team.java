@@ -1,0 +1,62 @@
+package org.zoetrope.tensor;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.global.torch;
+
+/// Threads that work on the parts of one operation, each with a core to itself: what a part computes with stays in the cache of
+/// its core, and nobody waits for the others but once, at the end.
+final class Team {
+    private static final Optional<MethodHandle> OPEN_MP = NativeFunction.find("omp_set_num_threads",
+            FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+    private static final ExecutorService MEMBERS = Executors.newCachedThreadPool(Thread.ofPlatform().name("zoetrope-part-", 0).daemon()
+            .factory());
+
+    private Team() {}
+
+    /// Does parts 0 to `count` - 1, as many at a time as an operation may use threads, and returns when all are done. A part
+    /// runs in a scope of its own.
+    static void share(int count, IntConsumer part) {
+        var size = OPEN_MP.isPresent() ? Math.min(Torch.threads(), count) : 1;
+        var next = new AtomicInteger();
+        if (size == 1) {
+            work(count, next, part);
+            return;
+        }
+        var members = Stream.generate(() -> CompletableFuture.runAsync(() -> {
+            beAlone();
+            work(count, next, part);
+        }, MEMBERS)).limit(size).toArray(CompletableFuture<?>[]::new);
+        // Not to be interrupted: the others would go on writing into memory that the caller has freed.
+        try {
+            CompletableFuture.allOf(members).join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+    }
+
+    private static void work(int count, AtomicInteger next, IntConsumer part) {
+        for (var i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+            var index = i;
+            Scope.run(() -> part.accept(index));
+        }
+    }
+
+    private static void beAlone() {
+        torch.get_num_threads(); // when first asked in a thread, libtorch sets that thread's number to its own
+        try {
+            OPEN_MP.orElseThrow().invokeExact(1);
+        } catch (Throwable e) {
+            throw new IllegalStateException("OpenMP did not take a number of threads", e);
+        }
+    }
+}
