@@ -171,7 +171,8 @@ final class EditCommand implements Callable<Integer> {
     private EditedLatents edited(VideoModel opened, VideoEditor editor, Frames source, Path target,
             Stages stages) {
         var wanted = EditRequest.of(from.orElseThrow(), to.orElseThrow()).negativePrompt(negative)
-                .editor(edit.editor()).mask(edit.mask(source, file -> fitting(read(file), target)))
+                .editor(edit.editor(opened.defaults().editScales()))
+                .mask(edit.mask(source, file -> fitting(read(file), target)))
                 .composite(edit.composite())
                 .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
         if (steps.isPresent()) {
@@ -216,7 +217,8 @@ final class EditCommand implements Callable<Integer> {
         var differences = new Writing.Differences().add("model", Optional.of(opened.name()), then.model())
                 .add("from", from, then.from()).add("to", to, then.to()).add("seed", seed, then.seed())
                 .add("steps", steps, then.steps())
-                .add("method", edit.method().map(_ -> edit.editor().toString()), then.method());
+                .add("method", edit.method().map(_ -> edit.editor(opened.defaults().editScales()).toString()),
+                        then.method());
         if (!differences.none()) {
             latents.close();
             throw differences.refused("edit", kept);

@@ -77,13 +77,13 @@ final class EditExam {
 
     /// The rows of the table: the baselines, the published methods, each part of FlowDirector left out in turn, and the
     /// default of `edit` with and without its mask.
-    private static List<Way> ways() {
+    private List<Way> ways() {
         var everywhere = new MaskSource.Everywhere();
         var velocity = MaskSource.velocityDifference();
         var attention = MaskSource.attention();
-        var usual = EditRequest.of("", "");
-        var flowEdit = FlowEdit.usual();
-        double source = flowEdit.sourceScale(), target = flowEdit.targetScale();
+        var scales = model.defaults().editScales();
+        double source = scales.source(), target = scales.target();
+        var flowEdit = FlowEdit.defaults().scales(scales);
         var director = FlowDirectorV2.defaults().scales(source, target);
         var directorAsCoded = FlowDirectorV1.defaults();
         var inversion = InversionEdit.plain(target);
@@ -116,7 +116,7 @@ final class EditExam {
                 new Way("attention-control", inversion.control(AttentionControl.defaults()), velocity),
                 new Way("videodirector-dit", inversion.anchor(eachFrame.guidance(DecoupledGuidance.published()))
                         .control(AttentionControl.defaults()), velocity),
-                new Way("default", usual.editor(), usual.mask()));
+                new Way("default", flowEdit, EditRequest.of("", "").mask()));
     }
 
     /// Runs the named rows and those that were described; without either, all rows there are.

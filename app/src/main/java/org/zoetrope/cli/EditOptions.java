@@ -31,6 +31,7 @@ import org.zoetrope.edit.Sdedit;
 import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.edit.VelocityMask;
 import org.zoetrope.media.Frames;
+import org.zoetrope.pipeline.EditScales;
 import org.zoetrope.tensor.ShapeException;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
@@ -200,10 +201,11 @@ final class EditOptions {
             description = "Share of the noisiest steps that methods by inversion leave out (default: 0.02).")
     private Optional<Double> skip;
     @Option(names = "--source-guidance", paramLabel = "SCALE",
-            description = "How strongly the source prompt leads without inversion (default: 1.5).")
+            description = "How strongly the source prompt leads without inversion (default: the model's, 1 for the "
+                    + "bundled ones).")
     private Optional<Double> sourceGuidance;
     @Option(names = "--target-guidance", paramLabel = "SCALE",
-            description = "How strongly the target prompt leads (default: 5).")
+            description = "How strongly the target prompt leads (default: the model's, 2 for the bundled ones).")
     private Optional<Double> targetGuidance;
     @Option(names = "--without", paramLabel = "PART", split = ",", converter = Part.Name.class,
             description = "Leave out parts of flowdirector: da-fc, dag, mad-fc.")
@@ -250,8 +252,9 @@ final class EditOptions {
         return !plain;
     }
 
+    /// @param usual the model's scales, where the options name none
     /// @throws UsageException if options do not belong together or a value is out of range
-    Editor editor() {
+    Editor editor(EditScales usual) {
         var chosen = method.orElse(Method.FLOWEDIT);
         belongs(strength.isPresent(), "--strength", chosen, Method.SDEDIT);
         belongs(nMax.isPresent(), "--n-max", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1);
@@ -283,15 +286,13 @@ final class EditOptions {
         belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
         belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
                 Method.FLOWDIRECTOR);
-        var usual = FlowEdit.usual();
-        double source = scale(sourceGuidance.orElse(usual.sourceScale()));
-        double target = scale(targetGuidance.orElse(usual.targetScale()));
+        double source = scale(sourceGuidance.orElse(usual.source()));
+        double target = scale(targetGuidance.orElse(usual.target()));
         try {
             return switch (chosen) {
                 case RANDOM -> new RandomStart(target);
                 case SDEDIT -> new Sdedit(strength.orElse(0.6), target);
-                case FLOWEDIT -> new FlowEdit(nMax.orElse(usual.nMax()), nMin.orElse(usual.nMin()),
-                        draws.orElse(usual.nAvg()), source, target);
+                case FLOWEDIT -> flowEdit(source, target);
                 case FLOWDIRECTOR_V1 -> directorAsCoded(source, target);
                 case FLOWDIRECTOR -> director(source, target);
                 case DDIM -> inversion(target);
@@ -304,6 +305,13 @@ final class EditOptions {
         } catch (ShapeException e) {
             throw new UsageException("%s", String.valueOf(e.getMessage()));
         }
+    }
+
+    private FlowEdit flowEdit(double source, double target) {
+        var published = FlowEdit.defaults();
+        return new FlowEdit(nMax.orElse(published.nMax()), nMin.orElse(published.nMin()),
+                draws.orElse(published.nAvg()), source,
+                target);
     }
 
     private FlowDirectorV1 directorAsCoded(double source, double target) {

@@ -12,18 +12,18 @@ import org.zoetrope.nn.Reuse;
 /// @param from           what the clip shows
 /// @param to             what it should show instead
 /// @param negativePrompt what both sides stay away from
-/// @param editor         the method
+/// @param editor         the method; by default [FlowEdit] at the scales of the model
 /// @param mask           where the edit may act
 /// @param steps          steps of the whole run; by default the model's
 /// @param seed           two requests that differ in nothing give the same clip; empty draws one
 /// @param size           the size to work at; by default about the model's area in the shape of the clip
 /// @param composite      whether what the autoencoder loses is given back outside the mask
 /// @param reuse          what may be taken over from earlier steps, by methods that follow one path
-public record EditRequest(String from, String to, String negativePrompt, Editor editor, MaskSource mask,
+public record EditRequest(String from, String to, String negativePrompt, Optional<Editor> editor, MaskSource mask,
         Optional<Integer> steps, Optional<Long> seed, Optional<ClipFit.Size> size, boolean composite, Optional<Reuse> reuse) {
-    /// [FlowEdit#usual()] within the mask of the velocity difference.
+    /// Within the mask of the velocity difference.
     public static EditRequest of(String from, String to) {
-        return new EditRequest(from, to, "", FlowEdit.usual(), MaskSource.velocityDifference(), Optional.empty(),
+        return new EditRequest(from, to, "", Optional.empty(), MaskSource.velocityDifference(), Optional.empty(),
                 Optional.empty(), Optional.empty(), true, Optional.empty());
     }
 
@@ -32,7 +32,7 @@ public record EditRequest(String from, String to, String negativePrompt, Editor 
     }
 
     public EditRequest editor(Editor method) {
-        return new EditRequest(from, to, negativePrompt, method, mask, steps, seed, size, composite, reuse);
+        return new EditRequest(from, to, negativePrompt, Optional.of(method), mask, steps, seed, size, composite, reuse);
     }
 
     public EditRequest mask(MaskSource source) {

@@ -3,6 +3,7 @@ package org.zoetrope.edit;
 import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.stream.IntStream;
+import org.zoetrope.pipeline.EditScales;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
@@ -29,9 +30,9 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
         return new FlowEdit(0.8, 0, 1, 3.5, 10.5);
     }
 
-    /// What edits do unless told otherwise: scales for small models, which the published ones overdrive.
-    public static FlowEdit usual() {
-        return new FlowEdit(0.8, 0, 1, 1.5, 5);
+    /// The same with these scales, see [org.zoetrope.pipeline.Defaults#editScales()].
+    public FlowEdit scales(EditScales scales) {
+        return new FlowEdit(nMax, nMin, nAvg, scales.source(), scales.target());
     }
 
     @Override

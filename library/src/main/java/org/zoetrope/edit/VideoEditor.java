@@ -66,6 +66,7 @@ public final class VideoEditor {
     /// A request that the model has accepted, and what it takes.
     ///
     /// @param source      the clip
+    /// @param editor      the method
     /// @param fit         how it is brought to the model
     /// @param recipe      every open choice made; evaluations as expected
     /// @param windows     in how many parts the clip is looked at
@@ -74,7 +75,7 @@ public final class VideoEditor {
     /// @param forPrompt   evaluations for finding out whether the source prompt describes the clip
     /// @param estimate    what one evaluation takes, and one decoding; there are two decodings
     /// @param notices     what the user should know although it is no reason to refuse
-    public record Prepared(Frames source, EditRequest request, ClipFit fit, EditRecipe recipe, Windows windows,
+    public record Prepared(Frames source, EditRequest request, Editor editor, ClipFit fit, EditRecipe recipe, Windows windows,
             long evaluations, long forMask, long forPrompt, Estimate estimate, List<String> notices) {
         public Prepared {
             notices = List.copyOf(notices);
@@ -82,7 +83,7 @@ public final class VideoEditor {
 
         /// Gradients through the network at most; each costs about two evaluations.
         public long gradients() {
-            return request.editor().gradients(recipe.steps());
+            return editor.gradients(recipe.steps());
         }
 
         /// Floating-point operations of the whole edit.
@@ -110,6 +111,7 @@ public final class VideoEditor {
         var notices = new ArrayList<String>();
         var defaults = model.defaults();
         int steps = request.steps().orElse(defaults.steps());
+        var editor = request.editor().orElseGet(() -> FlowEdit.defaults().scales(defaults.editScales()));
         if (model.folder().has("text_encoder") && model.folder().has("tokenizer")) {
             checkPrompt("source prompt", request.from(), problems, notices);
             checkPrompt("target prompt", request.to(), problems, notices);
@@ -132,7 +134,7 @@ public final class VideoEditor {
             problems.add("%d frames; an edit takes at most %d: cut the video into parts".formatted(source.count(),
                     MOST_FRAMES));
         }
-        if (problems.isEmpty() && request.editor() instanceof InversionEdit edit) {
+        if (problems.isEmpty() && editor instanceof InversionEdit edit) {
             edit.control().stream().flatMap(control -> control.weights().keySet().stream())
                     .filter(word -> columns(word, request.to()).length == 0).sorted()
                     .forEach(word -> problems.add("a weight for \"%s\", which the target prompt does not say; weigh words of \"%s\""
@@ -148,31 +150,31 @@ public final class VideoEditor {
             problems.addAll(e.problems());
         }
         var shape = fit.map(f -> ClipShape.of(source.count(), model.geometry(), windows(f)));
-        shape.ifPresent(clip -> problems.addAll(request.editor().obstacles(clip)));
+        shape.ifPresent(clip -> problems.addAll(editor.obstacles(clip)));
         if (request.reuse().isPresent()) {
-            checkReuse(request, fit.map(this::windows), problems);
+            checkReuse(request, editor, fit.map(this::windows), problems);
         }
         if (!problems.isEmpty()) {
             throw new RequestException(model.name() + " cannot edit this", problems);
         }
         notices.addAll(fit.orElseThrow().changes());
         notices.addAll(shape.orElseThrow().shortness());
-        notices.addAll(request.editor().caveats(shape.orElseThrow()));
+        notices.addAll(editor.caveats(shape.orElseThrow()));
         if (request.from().strip().equals(request.to().strip())) {
             notices.add("both prompts are the same: at equal guidance scales the clip comes back, at others it is led "
                     + "away from the negative prompt");
         }
-        return prepared(source, request, fit.orElseThrow(), steps, notices);
+        return prepared(source, request, editor, fit.orElseThrow(), steps, notices);
     }
 
-    private Prepared prepared(Frames source, EditRequest request, ClipFit fit, int steps, List<String> notices) {
+    private Prepared prepared(Frames source, EditRequest request, Editor editor, ClipFit fit, int steps, List<String> notices) {
         var windows = windows(fit);
-        var evaluations = request.editor().evaluations(steps, windows.count());
+        var evaluations = editor.evaluations(steps, windows.count());
         var forMask = request.mask() instanceof MaskSource.VelocityDifference(var how, _)
                 ? how.evaluations(windows.count()) : 0;
-        var forPrompt = request.editor() instanceof InversionEdit ? PROMPT_FIT.evaluations(windows.count()) : 0;
+        var forPrompt = editor instanceof InversionEdit ? PROMPT_FIT.evaluations(windows.count()) : 0;
         var recipe = new EditRecipe(Recipe.VERSION, model.name(), request.from(), request.to(),
-                request.negativePrompt(), request.editor().toString(), request.mask().toString(),
+                request.negativePrompt(), editor.toString(), request.mask().toString(),
                 request.seed().orElseGet(() -> ThreadLocalRandom.current().nextLong(EXACT_IN_JSON)), steps, fit.width(),
                 fit.height(), fit.frames(), source.width(), source.height(), source.count(), source.fps(),
                 model.samplerName(), model.dtype().name().toLowerCase(Locale.ROOT), request.composite(),
@@ -180,7 +182,7 @@ public final class VideoEditor {
         var seen = Math.min(fit.frames(), model.defaults().frames());
         var one = Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1).guidance(1).seed(0);
         var estimate = request.reuse().map(reuse -> reusing(one, reuse)).orElseGet(() -> model.estimate(one));
-        return new Prepared(source, request, fit, recipe, windows, evaluations, forMask, forPrompt, estimate, notices);
+        return new Prepared(source, request, editor, fit, recipe, windows, evaluations, forMask, forPrompt, estimate, notices);
     }
 
     /// The estimate of a request without guidance, with what is remembered of two predictions.
@@ -189,8 +191,8 @@ public final class VideoEditor {
         return of.besides(of.peakBytes() - model.estimate(one).peakBytes());
     }
 
-    private static void checkReuse(EditRequest request, Optional<Windows> windows, List<String> problems) {
-        if (!request.editor().followsOnePath()) {
+    private static void checkReuse(EditRequest request, Editor editor, Optional<Windows> windows, List<String> problems) {
+        if (!editor.followsOnePath()) {
             problems.add("nothing can be taken over from earlier steps: this method looks at other noise in every step, or at "
                     + "a level more than once; sdedit and random, which follow one path, can be cached or broadcast, and every "
                     + "method goes with lossless and int8");
@@ -251,7 +253,7 @@ public final class VideoEditor {
             Optional<EditCheckpoint> from, EditListener listener) {
         var recipe = edit.recipe();
         var form = FlowForm.of(model.sampler(), recipe.steps());
-        var steps = edit.request().editor().stepsTaken(recipe.steps());
+        var steps = edit.editor().stepsTaken(recipe.steps());
         var behind = from.map(EditCheckpoint::reached).map(r -> new Course.Reached(r.done(), r.state().like(source)));
         var done = new AtomicInteger(behind.map(r -> r.done() - (recipe.steps() - steps)).orElse(0));
         listener.on(new Progress.Denoising(done.get(), steps, behind.map(Course.Reached::state).orElse(source)));
@@ -274,7 +276,7 @@ public final class VideoEditor {
                 (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)),
                 (reached, clean) -> listener.after(new EditCheckpoint(recipe, reached, mask.inside(), counter.forwards()), clean),
                 behind));
-        var edited = edit.request().reuse().isEmpty() ? edit.request().editor().edit(whole)
+        var edited = edit.request().reuse().isEmpty() ? edit.editor().edit(whole)
                 : remembering(edit, form, network, whole, listener);
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), notices(edit, from));
@@ -289,7 +291,7 @@ public final class VideoEditor {
     /// Only the edit remembers: what came before it looked at other latents.
     private Tensor remembering(Prepared edit, FlowForm form, NetworkCall network, EditTask task, ProgressListener listener) {
         try (var cache = model.cache(edit.request().reuse().orElseThrow())) {
-            var edited = edit.request().editor().edit(task.withTarget(
+            var edited = edit.editor().edit(task.withTarget(
                     new Remembering(form, network, task.to().features(), cache, FeatureCache.Branch.COND),
                     new Remembering(form, network, task.unprompted().features(), cache, FeatureCache.Branch.UNCOND)));
             listener.on(new Progress.Reused(cache.counts()));

@@ -160,6 +160,8 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
                 """.formatted(BETA_END, BETA_START, SNR_SHIFT));
         Files.writeString(model.resolve("generation_config.json"), """
                 {
+                  "edit_guidance_scale": 2,
+                  "edit_source_guidance_scale": 1,
                   "guidance_scale": 2.5,
                   "steps": 25
                 }

@@ -161,6 +161,8 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
                 """.formatted(shift));
         Files.writeString(model.resolve("generation_config.json"), """
                 {
+                  "edit_guidance_scale": 2,
+                  "edit_source_guidance_scale": 1,
                   "fps": %s,
                   "frames": %d,
                   "guidance_scale": 2.5,

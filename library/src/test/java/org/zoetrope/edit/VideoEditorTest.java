@@ -400,7 +400,7 @@ class VideoEditorTest {
     @Test
     void everyMistakeIsInOneMessage() {
         var mask = new MaskSource.Drawn(PixelMask.box(0, 0, 4, 4, 16, 16, false), SoftEdge.hard());
-        var request = new EditRequest("", "a square", "", FlowEdit.defaults(), mask, Optional.of(0), Optional.empty(),
+        var request = new EditRequest("", "a square", "", Optional.of(FlowEdit.defaults()), mask, Optional.of(0), Optional.empty(),
                 Optional.of(new ClipFit.Size(33, 32)), true, Optional.empty());
         assertThatThrownBy(() -> new VideoEditor(model).prepare(clip(9, 32, 32, 8), request))
                 .isInstanceOf(RequestException.class).hasMessageContaining("source prompt is empty")

@@ -31,6 +31,7 @@ import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.weights.ConfigException;
 import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.SafetensorsFile;
 import org.zoetrope.weights.SafetensorsWriter;
@@ -479,11 +480,14 @@ class VideoModelTest {
     @Test
     void aFolderMayNameItsOwnDefaults() throws IOException {
         var own = TinyModels.textToVideo(folder.resolve("own"));
-        Files.writeString(own.resolve("generation_config.json"), "{\"steps\": 20, \"guidance_scale\": 3.5}");
+        Files.writeString(own.resolve("generation_config.json"), "{\"steps\": 20, \"guidance_scale\": 3.5, \"edit_guidance_scale\": 4}");
         try (var opened = VideoModel.open(own)) {
-            assertThat(opened.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 20, 3.5));
+            assertThat(opened.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 20, 3.5, new EditScales(1.5, 4)));
         }
-        assertThat(model.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 50, 6));
+        assertThat(model.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 50, 6, new EditScales(1.5, 5)));
+        Files.writeString(own.resolve("generation_config.json"), "{\"edit_source_guidance_scale\": 0.5}");
+        assertThatThrownBy(() -> VideoModel.open(own)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("generation_config.json").hasMessageContaining("edit_source_guidance_scale is 0.5; give 1");
     }
 
     @Test

@@ -274,7 +274,6 @@ final class Admission {
         var word = form.text("method").orElse(EditMethod.FLOWEDIT.word());
         var method = EditMethod.of(word).orElseThrow(() -> ApiException.invalid("invalid_value", "method",
                 "there is no method \"%s\"; there are %s".formatted(word, EditMethod.words())));
-        var guidance = form.real("guidance_scale").orElse(EditMethod.guidance());
         var speed = speed(form);
         if (speed.reuse().isPresent() && !method.followsOnePath()) {
             throw ApiException.invalid("invalid_value", "speed", ("%s looks at other noise in every step, so that "
@@ -288,7 +287,8 @@ final class Admission {
                 .orElse(start.shows()), mask.map(_ -> MASK));
         var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
                 clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
-                guidance, form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
+                form.real("guidance_scale").orElse(model.defaults().editScales().target()),
+                form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
                 Optional.empty(), Optional.of(start.file()), Optional.of(how), Optional.of(speed.words()),
                 speed.threshold());
         var notices = new ArrayList<>(start.notices());
@@ -560,7 +560,7 @@ final class Admission {
     private List<String> checkEdit(String name, VideoModel model, Wanted wanted, Wanted.Edit how, Frames clip,
             Optional<Frames> mask) {
         try {
-            var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask));
+            var edit = new VideoEditor(model).prepare(clip, wanted.editRequest(how, mask, model));
             var allowed = settings.memoryBytes().orElseGet(Machine::availableBytes);
             var peak = edit.estimate().peakBytes() + CLIPS * bytes(clip);
             if (peak > allowed) {

@@ -10,17 +10,13 @@ import org.zoetrope.edit.FlowDirectorV2;
 import org.zoetrope.edit.FlowEdit;
 import org.zoetrope.edit.MaskSource;
 import org.zoetrope.edit.Sdedit;
+import org.zoetrope.pipeline.EditScales;
 
-/// The methods of editing that requests may name, as published but for the guidance of the target prompt.
+/// The methods of editing that requests may name, as published but for the scales of guidance.
 enum EditMethod {
     FLOWEDIT, FLOWDIRECTOR, FLOWDIRECTOR_V1, SDEDIT;
 
     private static final double STRENGTH = 0.6; // of a run that SDEdit takes
-
-    /// How strongly the target prompt leads where a request does not say.
-    static double guidance() {
-        return FlowEdit.usual().targetScale();
-    }
 
     String word() {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -36,7 +32,7 @@ enum EditMethod {
 
     /// Whether a step can take something over from the one before, see [Editor#followsOnePath()].
     boolean followsOnePath() {
-        return editor(guidance()).followsOnePath();
+        return editor(new EditScales(1, 1)).followsOnePath();
     }
 
     static String onOnePath() {
@@ -44,14 +40,13 @@ enum EditMethod {
                 .collect(Collectors.joining(", "));
     }
 
-    Editor editor(double guidance) {
-        var usual = FlowEdit.usual();
+    Editor editor(EditScales scales) {
+        double source = scales.source(), target = scales.target();
         return switch (this) {
-            case FLOWEDIT -> new FlowEdit(usual.nMax(), usual.nMin(), usual.nAvg(), usual.sourceScale(), guidance);
-            case FLOWDIRECTOR -> FlowDirectorV2.defaults().scales(usual.sourceScale(), guidance);
-            case FLOWDIRECTOR_V1 -> new FlowDirectorV1(usual.nMax(), FlowDirectorV1.defaults().draws(),
-                    usual.sourceScale(), guidance);
-            case SDEDIT -> new Sdedit(STRENGTH, guidance);
+            case FLOWEDIT -> FlowEdit.defaults().scales(scales);
+            case FLOWDIRECTOR -> FlowDirectorV2.defaults().scales(source, target);
+            case FLOWDIRECTOR_V1 -> new FlowDirectorV1(FlowEdit.defaults().nMax(), FlowDirectorV1.defaults().draws(), source, target);
+            case SDEDIT -> new Sdedit(STRENGTH, target);
         };
     }
 

@@ -220,7 +220,7 @@ final class Worker {
         var mask = how.mask().map(name -> ImageFile.read(folder.input(name)));
         var latents = savedEdit(job, folder).orElseGet(() -> {
             watch.colours = colours(job, model);
-            var made = edited(editor, editor.prepare(clip, job.wanted().editRequest(how, mask)), job, folder, watch);
+            var made = edited(editor, editor.prepare(clip, job.wanted().editRequest(how, mask, model)), job, folder, watch);
             made.save(folder.latents());
             store.gotFurther(job);
             return made;

@@ -292,7 +292,7 @@ function suggest(how, model) {
     const then = how === 'start' && base.id ? base : model; // another video from one keeps its settings
     const clip = how === 'start' && base.file && !base.picture;
     const values = {width: model.width, height: model.height, steps: then.steps, seed: then.seed ?? 'random',
-        guidance: how === 'edit' ? 5 : then.guidance_scale, fps: clip ? 'as it has' : then.fps,
+        guidance: how === 'edit' ? model.edit_guidance_scale : then.guidance_scale, fps: clip ? 'as it has' : then.fps,
         frames: clip ? `up to ${model.num_frames}` : then.num_frames};
     for (const [id, value] of Object.entries(values)) $(id).placeholder = value;
     $('width').step = $('height').step = model.size_step;
