@@ -10,7 +10,8 @@ import org.zoetrope.tensor.ShapeException;
 import org.zoetrope.tensor.Tensor;
 
 /// Momentum whose matrix is brought near the orthogonal one before each move (arXiv 2502.16982, section 2), for the matrices
-/// inside a network; embeddings, vectors and the first and last layer are for [AdamW].
+/// inside a network and the kernels of its convolutions, which are matrices of as many rows as channels come out; embeddings,
+/// vectors and the first and last layer are for [AdamW].
 ///
 /// A gradient is mostly of a few directions, those that lower the loss most; here all directions move alike, so what lowers
 /// the loss by little is learned early too.
@@ -27,13 +28,13 @@ public final class Muon implements Optimizer {
 
     /// Starts without momentum, in memory that belongs to the scope open now.
     ///
-    /// @param matrices parameters of two axes
+    /// @param matrices parameters of two axes or more; those behind the first are one
     /// @param decay    weight decay per step and unit of learning rate
-    /// @throws ShapeException if a parameter is no matrix
+    /// @throws ShapeException if a parameter has fewer axes
     public Muon(SequencedMap<String, Tensor> matrices, double decay) {
         this.decay = decay;
         matrices.forEach((name, p) -> {
-            if (p.rank() != 2) {
+            if (p.rank() < 2) {
                 throw new ShapeException("Muon moves matrices, \"" + name + "\" has " + p.rank() + " axes; give it to AdamW");
             }
             slots.put(name, new Slot(p, Tensor.zeros(p.dtype(), p.device(), p.shape())));
@@ -51,9 +52,11 @@ public final class Muon implements Optimizer {
         Scope.run(() -> {
             var target = slot.parameter.detach();
             var momentum = slot.momentum.lerpInPlace(gradient, 1 - MOMENTUM);
-            var update = orthogonal(gradient.lerp(momentum, MOMENTUM)).like(target);
+            var rows = target.size(0);
+            var columns = target.count() / rows;
+            var update = orthogonal(gradient.lerp(momentum, MOMENTUM).reshape(rows, columns)).reshape(target.shape()).like(target);
             target.timesInPlace(1 - learningRate * decay);
-            target.addInPlace(update, -learningRate * ROOT_MEAN_SQUARE * Math.sqrt(Math.max(target.size(0), target.size(1))));
+            target.addInPlace(update, -learningRate * ROOT_MEAN_SQUARE * Math.sqrt(Math.max(rows, columns)));
         });
     }
 

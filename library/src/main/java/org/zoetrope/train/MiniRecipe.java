@@ -56,14 +56,14 @@ public record MiniRecipe(VaeStage vae, TrainingRun.Options vaeOptions, int clips
         return new MiniRecipe(new VaeStage(architecture, 400, 8, 4, 1e-4, 1), TrainingRun.Options.of(4000, 2e-3).average(0.995).parts(4).workers(workers).saveEvery(100),
                 clips, PAIRS, TrainingRun.Options.of(1000, 2e-3).average(0.99).parts(4).workers(workers).saveEvery(200), 4, 4, pictures,
                 TrainingRun.Options.of(denoiserSteps, 1e-3).cooldown(denoiserSteps / 2).workers(workers).saveEvery(250).muon(DenoiserStage::insideTransformer),
-                TrainingRun.Options.of(400, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100), Optional.empty(), 1);
+                TrainingRun.Options.of(400, 1e-3).average(0.99).parts(4).workers(workers).saveEvery(100).muon(VaeStage::insideDecoder), Optional.empty(), 1);
     }
 
     /// The same stages at a size that takes seconds and learns nothing to speak of, for trying the machinery.
     public static MiniRecipe rehearsal(Architecture architecture) {
         return new MiniRecipe(new VaeStage(architecture, 2, 1, 4, 1e-4, 1), TrainingRun.Options.of(4, 2e-3).saveEvery(2), 4, PAIRS,
                 TrainingRun.Options.of(3, 2e-3), 2, 1, 2,
-                TrainingRun.Options.of(4, 1e-3).saveEvery(2).muon(DenoiserStage::insideTransformer), TrainingRun.Options.of(3, 1e-3), Optional.empty(), 1);
+                TrainingRun.Options.of(4, 1e-3).saveEvery(2).muon(DenoiserStage::insideTransformer), TrainingRun.Options.of(3, 1e-3).muon(VaeStage::insideDecoder), Optional.empty(), 1);
     }
 
     public MiniRecipe denoiserSteps(int steps) {

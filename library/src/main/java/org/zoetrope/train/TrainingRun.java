@@ -43,7 +43,7 @@ public final class TrainingRun {
     /// @param workers      threads that work on parts at the same time, each on one core; the result does not depend on it
     /// @param saveEvery    steps between checkpoints
     /// @param adam         of the parameters that [AdamW] moves
-    /// @param muon         names of the parameters that [Muon] moves instead, where they are matrices
+    /// @param muon         names of the parameters that [Muon] moves instead, where they are matrices or kernels
     public record Options(int steps, double learningRate, int warmup, int cooldown, double average, double clip, int parts, int workers, int saveEvery,
             AdamW.Options adam, Predicate<String> muon) {
         public static Options of(int steps, double learningRate) {
@@ -127,7 +127,7 @@ public final class TrainingRun {
         this.options = options;
         var matrices = new LinkedHashMap<String, Tensor>();
         var others = new LinkedHashMap<String, Tensor>();
-        parameters.forEach((name, p) -> (p.rank() == 2 && options.muon.test(name) ? matrices : others).put(name, p));
+        parameters.forEach((name, p) -> (p.rank() >= 2 && options.muon.test(name) ? matrices : others).put(name, p));
         this.adam = new AdamW(others, options.adam);
         this.muon = new Muon(matrices, options.adam.decay());
         parameters.forEach((name, p) -> averages.put(name, p.copy()));

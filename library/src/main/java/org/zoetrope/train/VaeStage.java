@@ -63,6 +63,12 @@ public record VaeStage(Architecture architecture, int pictureSteps, int windows,
         return new Trained(tensors, run.losses());
     }
 
+    /// Whether a parameter belongs to the layers between the first and the last of a decoder: kernels for [org.zoetrope.nn.Muon].
+    static boolean insideDecoder(String name) {
+        return name.startsWith("decoder.") && name.endsWith(".weight") && !name.contains("norm") && !name.contains("conv_in")
+                && !name.contains("conv_out");
+    }
+
     private Tensor decoderLoss(Autoencoder vae, int step, int part) {
         var random = SplitMix64.of(~seed + part, step);
         var video = batch(random, false, whole(step));

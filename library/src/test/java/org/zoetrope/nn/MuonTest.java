@@ -73,6 +73,19 @@ class MuonTest {
         }
     }
 
+    /// The kernel of a convolution is the matrix of its output channels.
+    @Test
+    void aKernelMovesAsTheMatrixOfItsRows() {
+        try (var _ = Scope.open()) {
+            var gradient = matrix(4);
+            var flat = Tensor.zeros(4, 8);
+            new Muon(new LinkedHashMap<>(Map.of("w", flat)), 0).step("w", 1, 0.01, gradient);
+            var kernel = Tensor.zeros(4, 2, 1, 2, 2);
+            new Muon(new LinkedHashMap<>(Map.of("w", kernel)), 0).step("w", 1, 0.01, gradient.reshape(4, 2, 1, 2, 2));
+            assertThat(kernel.toFloats()).isEqualTo(flat.toFloats()).isNotEqualTo(new float[32]);
+        }
+    }
+
     @Test
     void aVectorIsRefusedByName() {
         try (var _ = Scope.open()) {

@@ -10,8 +10,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
@@ -133,6 +136,24 @@ class MiniRecipeTest {
 
     /// The transformer of another size is refused by name and shape, before any work, instead of being stretched or failing
     /// inside libtorch.
+    /// The first and the last layer, norms and the encoder are not for Muon.
+    @ParameterizedTest
+    @MethodSource("architectures")
+    void muonMovesTheKernelsBetweenTheFirstAndTheLastOfADecoder(Architecture architecture) {
+        try (var _ = Scope.open()) {
+            var fresh = Weights.fresh(new Rng(1), DType.FLOAT32, Device.CPU);
+            architecture.autoencoder(fresh);
+            var moved = fresh.tree().keySet().stream().filter(VaeStage::insideDecoder).toList();
+            assertThat(moved).contains("decoder.mid_block.resnets.0.conv1" + (architecture instanceof WanMini ? "" : ".conv") + ".weight")
+                    .noneMatch(name -> name.startsWith("encoder.") || name.contains("norm") || name.matches("decoder\\.conv_(in|out)\\..*"))
+                    .allMatch(name -> Objects.requireNonNull(fresh.tree().get(name)).rank() >= 2);
+        }
+    }
+
+    private static Stream<Architecture> architectures() {
+        return Stream.of(TINY, WanMini.tiny());
+    }
+
     @Test
     void aModelOfAnotherSizeIsNotTrainedOn(@TempDir Path folder) {
         var model = MiniRecipe.rehearsal(TINY).run(folder.resolve("one"), new Quiet());
