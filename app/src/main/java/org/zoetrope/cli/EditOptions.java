@@ -310,8 +310,7 @@ final class EditOptions {
     private FlowEdit flowEdit(double source, double target) {
         var published = FlowEdit.defaults();
         return new FlowEdit(nMax.orElse(published.nMax()), nMin.orElse(published.nMin()),
-                draws.orElse(published.nAvg()), source,
-                target);
+                draws.orElse(published.nAvg()), source, target);
     }
 
     private FlowDirectorV1 directorAsCoded(double source, double target) {

@@ -144,6 +144,7 @@ class VideoEditorTest {
     @Test
     void whatWasDoneToTheClipIsSaid() {
         var prepared = new VideoEditor(model).prepare(clip(18, 50, 34, 24), SQUARE);
+        assertThat(prepared.editor()).isEqualTo(FlowEdit.defaults().scales(model.defaults().editScales()));
         assertThat(prepared.notices()).anyMatch(n -> n.contains("50 x 34 is edited at 48 x 32 and scaled back"))
                 .anyMatch(n -> n.contains("last frame is repeated 3 times to make 21 frames"))
                 .anyMatch(n -> n.contains("in 3 windows")).anyMatch(n -> n.contains("24 frames per second"));

@@ -281,14 +281,18 @@ final class Admission {
                     + "with every method").formatted(word, EditMethod.onOnePath()));
         }
         var model = open(start.model(), speed.matrices());
+        var guidance = form.real("guidance_scale").orElse(model.defaults().editScales().target());
+        if (!(guidance >= 1)) {
+            throw ApiException.invalid("invalid_value", "guidance_scale",
+                    "a guidance scale of %s; give 1 (the prompt alone) or more".formatted(guidance));
+        }
         var clip = start.clip();
         var mask = form.file("mask");
         var how = new Wanted.Edit(method, form.text("source_prompt").filter(words -> !words.isBlank())
                 .orElse(start.shows()), mask.map(_ -> MASK));
         var wanted = new Wanted(prompt(form), form.text("negative_prompt").orElse(""), clip.width(), clip.height(),
                 clip.count(), clip.fps(), form.integer("steps").orElse(model.defaults().steps()),
-                form.real("guidance_scale").orElse(model.defaults().editScales().target()),
-                form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
+                guidance, form.longInteger("seed").orElseGet(() -> RANDOM.nextLong(EXACT_IN_JSON)), Optional.empty(),
                 Optional.empty(), Optional.of(start.file()), Optional.of(how), Optional.of(speed.words()),
                 speed.threshold());
         var notices = new ArrayList<>(start.notices());

@@ -322,9 +322,12 @@ class VideosApiTest {
         var after = VideoReader.read(Files.write(folder.resolve("after.mp4"), content(done.id())));
         assertThat(List.of(after.width(), after.height(), after.count(), after.fps()))
                 .isEqualTo(List.of(before.width(), before.height(), before.count(), before.fps()));
-        assertThat(MediaFile.inspect(folder.resolve("after.mp4")).comment().orElseThrow()).contains("FlowEdit");
+        assertThat(MediaFile.inspect(folder.resolve("after.mp4")).comment().orElseThrow())
+                .contains("FlowEdit", "sourceScale=1.0, targetScale=2.0");
         refused("there is no method \"magic\"", () -> client.videos().edit(edit("a blue circle")
                 .putAdditionalBodyProperty("method", JsonValue.from("magic")).build()));
+        refused("a guidance scale of 0.5; give 1", () -> client.videos().edit(edit("a blue circle")
+                .putAdditionalBodyProperty("guidance_scale", JsonValue.from(0.5)).build()));
     }
 
     /// What follows one path through the noise can take over what it computed a step before; any method has a network in
