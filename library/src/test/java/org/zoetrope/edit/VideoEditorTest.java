@@ -144,11 +144,17 @@ class VideoEditorTest {
     @Test
     void whatWasDoneToTheClipIsSaid() {
         var prepared = new VideoEditor(model).prepare(clip(18, 50, 34, 24), SQUARE);
-        assertThat(prepared.editor()).isEqualTo(FlowEdit.defaults().scales(model.defaults().editScales()));
         assertThat(prepared.notices()).anyMatch(n -> n.contains("50 x 34 is edited at 48 x 32 and scaled back"))
                 .anyMatch(n -> n.contains("last frame is repeated 3 times to make 21 frames"))
                 .anyMatch(n -> n.contains("in 3 windows")).anyMatch(n -> n.contains("24 frames per second"));
         assertThat(new VideoEditor(model).prepare(clip(9, 32, 32, 8), SQUARE).notices()).isEmpty();
+    }
+
+    @Test
+    void aRequestThatNamesNoMethodIsFlowEditAtTheScalesOfTheModel() {
+        var prepared = new VideoEditor(model).prepare(clip(9, 32, 32, 8), EditRequest.of("a red circle", "a blue square"));
+        assertThat(prepared.editor()).isEqualTo(new FlowEdit(0.8, 0, 1, 1.5, 5));
+        assertThat(prepared.recipe().method()).isEqualTo(prepared.editor().toString());
     }
 
     @Test
