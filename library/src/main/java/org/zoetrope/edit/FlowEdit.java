@@ -25,9 +25,9 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
         require(nAvg >= 1, "n_avg %d; give 1 or more draws", nAvg);
     }
 
-    /// Defaults for Wan2.1 (n_max 0.8 of the steps, n_min 0, one draw, scales 3.5 and 10.5).
+    /// Defaults for Wan2.1 (n_max 0.8 of the steps, n_min 0, one draw, the scales of [EditScales#WAN]).
     public static FlowEdit defaults() {
-        return new FlowEdit(0.8, 0, 1, 3.5, 10.5);
+        return new FlowEdit(0.8, 0, 1, EditScales.WAN.source(), EditScales.WAN.target());
     }
 
     /// The same with these scales, see [org.zoetrope.pipeline.Defaults#editScales()].

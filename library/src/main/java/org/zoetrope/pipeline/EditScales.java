@@ -10,7 +10,7 @@ import static org.zoetrope.tensor.ShapeException.require;
 /// @param target of the words for what it should show
 public record EditScales(double source, double target) {
     /// Of the published example for Wan2.1 (FlowDirector, arXiv 2506.05046).
-    static final EditScales WAN = new EditScales(3.5, 10.5);
+    public static final EditScales WAN = new EditScales(3.5, 10.5);
     /// Nobody has published any for CogVideoX.
     static final EditScales COGVIDEOX = new EditScales(1.5, 5);
 
