@@ -111,8 +111,17 @@ final class Worker {
                 attempt(job, folder);
             }
         } finally {
-            live.forget(id);
+            letGo(id, folder);
             MDC.remove("job");
+        }
+    }
+
+    /// Whoever deletes a job leaves its folder to the worker that has it. Looked at in this order, one of the two deletes
+    /// it whenever the job was deleted.
+    private void letGo(String id, JobFolder folder) {
+        live.forget(id);
+        if (store.find(id).isEmpty()) {
+            folder.delete();
         }
     }
 
@@ -125,9 +134,6 @@ final class Worker {
         } catch (Ended e) {
             if (e.reason == Ended.Reason.STOPPING) {
                 giveBack(job);
-            }
-            if (store.find(job.id()).isEmpty()) {
-                folder.delete();
             }
             LOG.info("left {}, which is deleted or in other hands", job.id());
         } catch (CancelledException e) {

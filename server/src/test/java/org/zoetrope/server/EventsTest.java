@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
@@ -118,7 +119,7 @@ class EventsTest {
         assertThat(end.data().path("error").path("message").asText()).matches(
                 "the job was cancelled after \\d+ of 1000 steps");
         assertThat(stoppedAt).isLessThan(100);
-        assertThat(JobFolder.of(folder, id).checkpoint()).doesNotExist();
+        Served.gone(JobFolder.of(folder, id).path());
     }
 
     @Test
@@ -132,7 +133,24 @@ class EventsTest {
             }
         });
         assertThat(events.getLast().name()).isEqualTo("deleted");
-        Served.eventually(() -> JobFolder.of(folder, id).path().toFile().exists(), there -> !there);
+        Served.gone(JobFolder.of(folder, id).path());
+    }
+
+    /// The end is on record before the worker lets go.
+    @Test
+    void aJobThatIsDeletedWhileItsWorkerStillHasItLeavesNoFiles() throws IOException {
+        var deletes = new CopyOnWriteArrayList<Integer>();
+        String id;
+        try (var _ = new LogEar(Worker.class, line -> {
+            if (line.getFormattedMessage().startsWith("completed ")) {
+                deletes.add(served.send("DELETE", "/v1/videos/" + line.getMDCPropertyMap().get("job"), "").statusCode());
+            }
+        })) {
+            id = ask(1);
+            watch(id, _ -> {});
+            assertThat(Served.eventually(() -> List.copyOf(deletes), answers -> !answers.isEmpty())).containsExactly(200);
+        }
+        Served.gone(JobFolder.of(folder, id).path());
     }
 
     @Test

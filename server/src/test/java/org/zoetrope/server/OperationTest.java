@@ -3,10 +3,7 @@ package org.zoetrope.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
@@ -19,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -26,7 +24,6 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.slf4j.LoggerFactory;
 
 /// The server as its operator and its enemies see it. Nothing is made here: there is no worker.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -94,30 +91,18 @@ class OperationTest {
     /// From the id that a client was given to what became of its job.
     @Test
     void theLogNamesTheRequestOfEveryJob() throws IOException {
-        var logger = (Logger) LoggerFactory.getLogger(VideosApi.class);
-        var lines = new ListAppender<ILoggingEvent>() {
-            @Override
-            protected void append(ILoggingEvent line) {
-                line.prepareForDeferredProcessing(); // what belongs to the thread is read there
-                super.append(line);
-            }
-        };
-        lines.start();
-        logger.addAppender(lines);
-        logger.setLevel(Level.INFO);
-        logger.setAdditive(false);
-        try {
+        var lines = new CopyOnWriteArrayList<ILoggingEvent>();
+        try (var _ = new LogEar(VideosApi.class, line -> {
+            line.prepareForDeferredProcessing(); // what belongs to the thread is read there
+            lines.add(line);
+        })) {
             var answer = served.post("/v1/videos", REQUEST);
             var id = JSON.readTree(answer.body()).path("id").asText();
             var request = answer.headers().firstValue("x-request-id").orElseThrow();
-            assertThat(lines.list).anySatisfy(line -> {
+            assertThat(lines).anySatisfy(line -> {
                 assertThat(line.getFormattedMessage()).isEqualTo("accepted " + id);
                 assertThat(line.getMDCPropertyMap()).containsEntry("request_id", request);
             });
-        } finally {
-            logger.detachAppender(lines);
-            logger.setLevel(null);
-            logger.setAdditive(true);
         }
     }
 

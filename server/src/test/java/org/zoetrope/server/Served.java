@@ -120,6 +120,11 @@ final class Served implements AutoCloseable {
         }
     }
 
+    /// Waits until a file or folder is gone: a worker removes what it must behind the record of the end.
+    static void gone(Path path) {
+        eventually(() -> Files.exists(path) ? path + " exists" : "", String::isEmpty);
+    }
+
     /// Asks again until the answer is as hoped.
     static <T> T eventually(Supplier<T> look, Predicate<T> hoped) {
         var until = System.nanoTime() + PATIENCE.toNanos();
