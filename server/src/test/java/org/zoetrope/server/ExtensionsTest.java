@@ -20,6 +20,8 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -123,9 +125,9 @@ class ExtensionsTest {
         var before = content(done, "source");
         assertThat(List.of(before.width(), before.height(), before.count(), before.fps())).isEqualTo(List.of(96, 80,
                 COUNT, RATE));
-        try (var files = Files.list(folder.resolve("data/videos").resolve(asked.id()))) {
-            assertThat(files.map(file -> String.valueOf(file.getFileName()))).noneMatch(Container::isUpload);
-        }
+        var kept = folder.resolve("data/videos").resolve(asked.id());
+        eventually(() -> Stream.of(Objects.requireNonNull(kept.toFile().list())).filter(Container::isUpload).toList(),
+                List::isEmpty);
     }
 
     @Test

@@ -155,7 +155,7 @@ class UploadsTest {
         eventually(() -> uploads(data, asked.id()), List::isEmpty);
         assertThat(files(data.resolve("uploads"))).isEmpty();
         client.videos().delete(asked.id());
-        assertThat(data.resolve("videos").resolve(asked.id())).doesNotExist();
+        Served.gone(data.resolve("videos").resolve(asked.id()));
     }
 
     private static Path tone() throws IOException {
@@ -403,7 +403,7 @@ class UploadsTest {
             var failed = eventually(() -> look(hasty, id), v -> !v.path("completed_at").isNull());
             assertThat(failed.path("status").asText()).isEqualTo("failed");
             assertThat(failed.path("error").path("code").asText()).isEqualTo("video_too_slow");
-            assertThat(data.resolve("videos").resolve(id)).as("what was sent").doesNotExist();
+            Served.gone(data.resolve("videos").resolve(id));
             var made = eventually(() -> look(hasty, next), v -> !v.path("completed_at").isNull());
             assertThat(made.path("status").asText()).isEqualTo("completed");
         }

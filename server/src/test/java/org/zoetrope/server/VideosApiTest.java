@@ -283,7 +283,7 @@ class VideosApiTest {
         assertThat(answer.id()).isEqualTo(video.id());
         assertThat(answer.deleted()).isTrue();
         assertThat(answer._object_().asStringOrThrow()).isEqualTo("video.deleted");
-        assertThat(folder.resolve("data/videos").resolve(video.id())).doesNotExist();
+        Served.gone(folder.resolve("data/videos").resolve(video.id()));
         assertThat(catchThrowableOfType(NotFoundException.class, () -> client.videos().retrieve(video.id())))
                 .isNotNull();
         assertThat(catchThrowableOfType(NotFoundException.class, () -> client.videos().delete(video.id())))
