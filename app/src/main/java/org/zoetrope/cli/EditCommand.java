@@ -171,7 +171,7 @@ final class EditCommand implements Callable<Integer> {
     private EditedLatents edited(VideoModel opened, VideoEditor editor, Frames source, Path target,
             Stages stages) {
         var wanted = EditRequest.of(from.orElseThrow(), to.orElseThrow()).negativePrompt(negative)
-                .editor(edit.editor(opened.defaults().editScales()))
+                .editor(edit.editor(opened.defaults().edits()))
                 .mask(edit.mask(source, file -> fitting(read(file), target)))
                 .composite(edit.composite())
                 .seed(seed.orElseGet(() -> (long) ThreadLocalRandom.current().nextInt(1_000_000_000)));
@@ -196,7 +196,7 @@ final class EditCommand implements Callable<Integer> {
         tell("method    %s", recipe.method());
         tell("mask      %s", recipe.mask());
         var estimate = prepared.estimate();
-        tell("cost      %d evaluations of the network%s%s%s%s; about %s of memory and %s",
+        tell("cost      at most %d evaluations of the network%s%s%s%s; about %s of memory and %s",
                 prepared.evaluations(),
                 prepared.forMask() > 0 ? " and %d for the mask".formatted(prepared.forMask()) : "",
                 prepared.forPrompt() > 0 ? " and %d to see whether the source prompt describes the video"
@@ -217,7 +217,7 @@ final class EditCommand implements Callable<Integer> {
         var differences = new Writing.Differences().add("model", Optional.of(opened.name()), then.model())
                 .add("from", from, then.from()).add("to", to, then.to()).add("seed", seed, then.seed())
                 .add("steps", steps, then.steps())
-                .add("method", edit.method().map(_ -> edit.editor(opened.defaults().editScales()).toString()),
+                .add("method", edit.method().map(_ -> edit.editor(opened.defaults().edits()).toString()),
                         then.method());
         if (!differences.none()) {
             latents.close();

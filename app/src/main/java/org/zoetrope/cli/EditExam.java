@@ -81,11 +81,10 @@ final class EditExam {
         var everywhere = new MaskSource.Everywhere();
         var velocity = MaskSource.velocityDifference();
         var attention = MaskSource.attention();
-        var scales = model.defaults().editScales();
-        double source = scales.source(), target = scales.target();
-        var flowEdit = FlowEdit.defaults().scales(scales);
+        var usual = model.defaults().edits();
+        double source = usual.sourceScale(), target = usual.targetScale();
+        var flowEdit = FlowEdit.of(usual);
         var director = FlowDirectorV2.defaults().scales(source, target);
-        var directorAsCoded = FlowDirectorV1.defaults();
         var inversion = InversionEdit.plain(target);
         var eachFrame = NullText.defaults().layout(new NullText.Layout.PerFrame());
         return List.of(
@@ -94,8 +93,7 @@ final class EditExam {
                 new Way("sdedit-0.6", new Sdedit(0.6, target), everywhere),
                 new Way("sdedit-0.8", new Sdedit(0.8, target), everywhere),
                 new Way("flowedit", flowEdit, everywhere),
-                new Way("flowdirector-v1", new FlowDirectorV1(directorAsCoded.nMax(), directorAsCoded.draws(), source,
-                        target), attention),
+                new Way("flowdirector-v1", FlowDirectorV1.defaults().scales(source, target), attention),
                 new Way("flowdirector", director, attention),
                 new Way("flowdirector-no-mask", director, everywhere),
                 new Way("flowdirector-no-da-fc", director.withoutDirection(), attention),

@@ -31,7 +31,7 @@ import org.zoetrope.edit.Sdedit;
 import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.edit.VelocityMask;
 import org.zoetrope.media.Frames;
-import org.zoetrope.pipeline.EditScales;
+import org.zoetrope.pipeline.EditDefaults;
 import org.zoetrope.tensor.ShapeException;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
@@ -145,7 +145,8 @@ final class EditOptions {
             description = "How much of the run sdedit takes; 0 keeps the video (default: 0.6).")
     private Optional<Double> strength;
     @Option(names = "--n-max", paramLabel = "0..1",
-            description = "Share of the steps in which flowedit and flowdirector-v1 edit (default: 0.8).")
+            description = "Share of the steps in which flowedit and flowdirector-v1 edit (default: 0.8, or what the "
+                    + "model says; those bundled take 1 with flowedit where most of the clip may change).")
     private Optional<Double> nMax;
     @Option(names = "--n-min", paramLabel = "0..1",
             description = "Share of the steps, the last ones, that flowedit samples ordinarily (default: 0).")
@@ -252,9 +253,9 @@ final class EditOptions {
         return !plain;
     }
 
-    /// @param usual the model's scales, where the options name none
+    /// @param usual what the model takes where the options say nothing
     /// @throws UsageException if options do not belong together or a value is out of range
-    Editor editor(EditScales usual) {
+    Editor editor(EditDefaults usual) {
         var chosen = method.orElse(Method.FLOWEDIT);
         belongs(strength.isPresent(), "--strength", chosen, Method.SDEDIT);
         belongs(nMax.isPresent(), "--n-max", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1);
@@ -286,13 +287,13 @@ final class EditOptions {
         belongs(skip.isPresent(), "--skip", chosen, Method.INVERTING.toArray(Method[]::new));
         belongs(sourceGuidance.isPresent(), "--source-guidance", chosen, Method.FLOWEDIT, Method.FLOWDIRECTOR_V1,
                 Method.FLOWDIRECTOR);
-        double source = scale(sourceGuidance.orElse(usual.source()));
-        double target = scale(targetGuidance.orElse(usual.target()));
+        double source = scale(sourceGuidance.orElse(usual.sourceScale()));
+        double target = scale(targetGuidance.orElse(usual.targetScale()));
         try {
             return switch (chosen) {
                 case RANDOM -> new RandomStart(target);
                 case SDEDIT -> new Sdedit(strength.orElse(0.6), target);
-                case FLOWEDIT -> flowEdit(source, target);
+                case FLOWEDIT -> flowEdit(FlowEdit.of(usual), source, target);
                 case FLOWDIRECTOR_V1 -> directorAsCoded(source, target);
                 case FLOWDIRECTOR -> director(source, target);
                 case DDIM -> inversion(target);
@@ -307,10 +308,9 @@ final class EditOptions {
         }
     }
 
-    private FlowEdit flowEdit(double source, double target) {
-        var published = FlowEdit.defaults();
-        return new FlowEdit(nMax.orElse(published.nMax()), nMin.orElse(published.nMin()),
-                draws.orElse(published.nAvg()), source, target);
+    private FlowEdit flowEdit(FlowEdit usual, double source, double target) {
+        return new FlowEdit(nMax.orElse(usual.nMax()), nMax.orElse(usual.nMaxWide()), nMin.orElse(usual.nMin()),
+                draws.orElse(usual.nAvg()), source, target);
     }
 
     private FlowDirectorV1 directorAsCoded(double source, double target) {

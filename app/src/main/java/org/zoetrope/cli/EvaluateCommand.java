@@ -13,7 +13,7 @@ import org.zoetrope.eval.EvaluationReport;
 import org.zoetrope.media.ContactSheet;
 import org.zoetrope.media.Frames;
 import org.zoetrope.pipeline.CancelledException;
-import org.zoetrope.pipeline.EditScales;
+import org.zoetrope.pipeline.EditDefaults;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.Recipe;
 import org.zoetrope.pipeline.Request;
@@ -132,8 +132,8 @@ final class EvaluateCommand implements Callable<Integer> {
         }
         try (var opened = options.open(Installation.find(), model);
                 var stages = new Stages(zoetrope.terminal(), zoetrope.interruption(), false)) {
-            var scales = opened.defaults().editScales();
-            var more = ways.stream().map(words -> way(words, scales)).toList();
+            var usual = opened.defaults().edits();
+            var more = ways.stream().map(words -> way(words, usual)).toList();
             Files.createDirectories(out);
             var steps = asked.steps().orElse(opened.defaults().steps());
             var report = new EditExam(opened, count, seed, steps, stages).run(rows, more, out);
@@ -162,9 +162,9 @@ final class EvaluateCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static EditExam.Way way(String words, EditScales scales) {
+    private static EditExam.Way way(String words, EditDefaults usual) {
         var how = EditOptions.parse(words);
-        var editor = how.editor(scales);
+        var editor = how.editor(usual);
         return new EditExam.Way(words.strip(), editor, clip -> how.mask(clip, file -> {
             throw new UsageException("--mask %s is of one video; mark a --box, or look for a mask with --mask-from",
                     file);

@@ -72,7 +72,7 @@ class EditCommandTest {
     void anEditKeepsTheVideosShapeAndSaysHowItWasMade() throws IOException {
         var typed = edit(clip, "--compare").succeeds();
         assertThat(typed.out()).contains("wrote " + target).contains("6 frames of 64 x 48");
-        assertThat(typed.err()).contains("seed 7").contains("evaluations of the network and 12 for the mask")
+        assertThat(typed.err()).contains("seed 7").contains("evaluations of the network and 16 for the mask")
                 .contains("the last frame is repeated 3 times")
                 .contains("the mask covers the whole clip") // random weights disagree everywhere
                 .contains("denoise   2 of 2");

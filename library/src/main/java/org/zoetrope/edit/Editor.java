@@ -13,7 +13,14 @@ public interface Editor {
     /// The latents of the edited clip, shaped like `task.source()`.
     Tensor edit(EditTask task);
 
-    /// How many evaluations of the network [#edit] takes, apart from those of finding a mask.
+    /// The same method, once it is known on how much of the clip it may act.
+    ///
+    /// @param area of the mask as a share of the clip, 0 .. 1; 1 without one
+    default Editor within(double area) {
+        return this;
+    }
+
+    /// How many evaluations of the network [#edit] takes at most, apart from those of finding a mask.
     ///
     /// @param steps   of the whole run
     /// @param windows a long clip is looked at in so many parts
@@ -42,7 +49,7 @@ public interface Editor {
         return false;
     }
 
-    /// In how many steps of a run the network is evaluated.
+    /// In how many steps of a run the network is evaluated, at most.
     default int stepsTaken(int steps) {
         return steps;
     }

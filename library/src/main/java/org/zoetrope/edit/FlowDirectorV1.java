@@ -28,6 +28,10 @@ public record FlowDirectorV1(double nMax, int draws, double sourceScale, double 
         return new FlowDirectorV1(0.8, 4, 3.5, 10.5);
     }
 
+    public FlowDirectorV1 scales(double source, double target) {
+        return new FlowDirectorV1(nMax, draws, source, target);
+    }
+
     @Override
     public Tensor edit(EditTask task) {
         return directEdit().edit(task);

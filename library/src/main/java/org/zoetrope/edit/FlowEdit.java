@@ -3,7 +3,7 @@ package org.zoetrope.edit;
 import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.stream.IntStream;
-import org.zoetrope.pipeline.EditScales;
+import org.zoetrope.pipeline.EditDefaults;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 
@@ -14,25 +14,43 @@ import org.zoetrope.tensor.Tensor;
 /// The state is `delta = Z - X`, the change of the source so far.
 ///
 /// @param nMax        share of the steps in which the edit moves; the steps before them, the noisiest, are skipped
+/// @param nMaxWide    the same where the edit may act on more than half of the clip. It is a background that changes then, and
+///                    every cell of it says what it is: at the first level of less than pure noise already that counts for more
+///                    than any word
 /// @param nMin        share of the steps, the last ones, that sample ordinarily under the target prompt
 /// @param nAvg        draws of noise whose velocities are averaged
 /// @param sourceScale guidance scale under the source prompt
 /// @param targetScale guidance scale under the target prompt
-public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, double targetScale) implements Editor {
+public record FlowEdit(double nMax, double nMaxWide, double nMin, int nAvg, double sourceScale, double targetScale)
+        implements Editor {
+    private static final double WIDE = 0.5;
+
     public FlowEdit {
-        require(nMin >= 0 && nMin <= nMax && nMax <= 1,
-                "n_max %s and n_min %s are shares of the steps: 0 <= n_min <= n_max <= 1", nMax, nMin);
+        for (var share : new double[] {nMax, nMaxWide}) {
+            require(nMin >= 0 && nMin <= share && share <= 1,
+                    "n_max %s and n_min %s are shares of the steps: 0 <= n_min <= n_max <= 1", share, nMin);
+        }
         require(nAvg >= 1, "n_avg %d; give 1 or more draws", nAvg);
     }
 
-    /// Defaults for Wan2.1 (n_max 0.8 of the steps, n_min 0, one draw, the scales of [EditScales#WAN]).
-    public static FlowEdit defaults() {
-        return new FlowEdit(0.8, 0, 1, EditScales.WAN.source(), EditScales.WAN.target());
+    /// As published: the same steps wherever it acts.
+    public FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, double targetScale) {
+        this(nMax, nMax, nMin, nAvg, sourceScale, targetScale);
     }
 
-    /// The same with these scales, see [org.zoetrope.pipeline.Defaults#editScales()].
-    public FlowEdit scales(EditScales scales) {
-        return new FlowEdit(nMax, nMin, nAvg, scales.source(), scales.target());
+    /// Defaults for Wan2.1: those of [EditDefaults#WAN], n_min 0, one draw.
+    public static FlowEdit defaults() {
+        return of(EditDefaults.WAN);
+    }
+
+    /// Defaults for a model, see [org.zoetrope.pipeline.Defaults#edits()].
+    public static FlowEdit of(EditDefaults model) {
+        return new FlowEdit(model.nMax(), model.nMaxWide(), 0, 1, model.sourceScale(), model.targetScale());
+    }
+
+    @Override
+    public FlowEdit within(double area) {
+        return new FlowEdit(area > WIDE ? nMaxWide : nMax, nMin, nAvg, sourceScale, targetScale);
     }
 
     @Override
@@ -60,7 +78,7 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
 
     @Override
     public int stepsTaken(int steps) {
-        return count(nMax, steps);
+        return count(Math.max(nMax, nMaxWide), steps);
     }
 
     private static int count(double share, int steps) {
@@ -69,7 +87,7 @@ public record FlowEdit(double nMax, double nMin, int nAvg, double sourceScale, d
 
     @Override
     public long evaluations(int steps, int windows) {
-        var moving = count(nMax, steps) - count(nMin, steps);
+        var moving = stepsTaken(steps) - count(nMin, steps);
         var both = Editor.perPrediction(sourceScale) + Editor.perPrediction(targetScale);
         return ((long) both * nAvg * moving + (long) Editor.perPrediction(targetScale) * count(nMin, steps)) * windows;
     }

@@ -14,10 +14,13 @@ import org.zoetrope.tensor.Tensor;
 /// a toy model it found the edited object better than attention did.
 ///
 /// Several levels are needed: a network asked at a middle level reads the background from the clip and hears no word about it,
-/// and at the noisiest ones it does not know yet where an object is. The border between what is edited and what is not is
-/// the one that splits the cells into two groups, each as even as can be (Otsu 1979, "A threshold selection method from
-/// gray-level histograms"). A mean would be too low where little is edited and too high where nearly everything is. Where more
-/// than a quarter of the clip is above that border, a background changes, and the border is a quarter of it.
+/// and at the noisiest ones it does not know yet where an object is. A background far from the usual is read at any level at
+/// all, since a thousand cells say the same: of a white one the words are heard in pure noise alone.
+///
+/// The border between what is edited and what is not is the one that splits the cells into two groups, each as even as can be
+/// (Otsu 1979, "A threshold selection method from gray-level histograms"). A mean would be too low where little is edited and
+/// too high where nearly everything is. Where more than a quarter of the clip is above that border, a background changes, and
+/// the border is a quarter of it.
 ///
 /// @param sigmas levels to look at; each is taken at the nearest step of the run
 /// @param draws  draws of noise at each level
@@ -38,9 +41,9 @@ public record VelocityMask(List<Double> sigmas, int draws, double margin) {
                 draws, margin);
     }
 
-    /// Two draws at three levels, from nearly pure noise to a little more than half, and a margin of one cell.
+    /// Two draws at four levels, from pure noise to a little more than half, and a margin of one cell.
     public static VelocityMask defaults() {
-        return new VelocityMask(List.of(0.97, 0.8, 0.6), 2, 1);
+        return new VelocityMask(List.of(1.0, 0.97, 0.8, 0.6), 2, 1);
     }
 
     /// Evaluations of [#find].

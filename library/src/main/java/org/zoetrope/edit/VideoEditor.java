@@ -111,7 +111,7 @@ public final class VideoEditor {
         var notices = new ArrayList<String>();
         var defaults = model.defaults();
         int steps = request.steps().orElse(defaults.steps());
-        var editor = request.editor().orElseGet(() -> FlowEdit.defaults().scales(defaults.editScales()));
+        var editor = request.editor().orElseGet(() -> FlowEdit.of(defaults.edits()));
         if (model.folder().has("text_encoder") && model.folder().has("tokenizer")) {
             checkPrompt("source prompt", request.from(), problems, notices);
             checkPrompt("target prompt", request.to(), problems, notices);
@@ -249,14 +249,19 @@ public final class VideoEditor {
         }));
     }
 
+    /// Where a run stands before its first step.
+    private static Progress.Denoising begun(Editor editor, EditRecipe recipe, Optional<Course.Reached> behind, Tensor source) {
+        var steps = editor.stepsTaken(recipe.steps());
+        return new Progress.Denoising(behind.map(r -> r.done() - (recipe.steps() - steps)).orElse(0), steps,
+                behind.map(Course.Reached::state).orElse(source));
+    }
+
     private EditedLatents edited(Prepared edit, NetworkCall network, List<Tensor> features, Tensor source,
             Optional<EditCheckpoint> from, EditListener listener) {
         var recipe = edit.recipe();
         var form = FlowForm.of(model.sampler(), recipe.steps());
-        var steps = edit.editor().stepsTaken(recipe.steps());
         var behind = from.map(EditCheckpoint::reached).map(r -> new Course.Reached(r.done(), r.state().like(source)));
-        var done = new AtomicInteger(behind.map(r -> r.done() - (recipe.steps() - steps)).orElse(0));
-        listener.on(new Progress.Denoising(done.get(), steps, behind.map(Course.Reached::state).orElse(source)));
+        listener.on(begun(edit.editor(), recipe, behind, source));
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
                 branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()),
@@ -272,12 +277,15 @@ public final class VideoEditor {
             checkpoint.inside().ifPresent(mask::goOn);
             counter.goOn(checkpoint.evaluations());
         });
+        var editor = edit.editor().within(mask.inside().map(LatentMask::area).orElse(1.0));
+        var begun = begun(editor, recipe, behind, source);
+        var done = new AtomicInteger(begun.done());
         var whole = task.withMask(mask).withCourse(new Course(
-                (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), steps, latents)),
+                (_, latents) -> listener.on(new Progress.Denoising(done.incrementAndGet(), begun.steps(), latents)),
                 (reached, clean) -> listener.after(new EditCheckpoint(recipe, reached, mask.inside(), counter.forwards()), clean),
                 behind));
-        var edited = edit.request().reuse().isEmpty() ? edit.editor().edit(whole)
-                : remembering(edit, form, network, whole, listener);
+        var edited = edit.request().reuse().isEmpty() ? editor.edit(whole)
+                : remembering(edit, editor, form, network, whole, listener);
         return new EditedLatents(edited.to(Device.CPU).contiguous().copy(), source.to(Device.CPU).contiguous().copy(),
                 mask.inside(), recipe.evaluations(counter.forwards()), notices(edit, from));
     }
@@ -289,9 +297,9 @@ public final class VideoEditor {
     }
 
     /// Only the edit remembers: what came before it looked at other latents.
-    private Tensor remembering(Prepared edit, FlowForm form, NetworkCall network, EditTask task, ProgressListener listener) {
+    private Tensor remembering(Prepared edit, Editor editor, FlowForm form, NetworkCall network, EditTask task, ProgressListener listener) {
         try (var cache = model.cache(edit.request().reuse().orElseThrow())) {
-            var edited = edit.editor().edit(task.withTarget(
+            var edited = editor.edit(task.withTarget(
                     new Remembering(form, network, task.to().features(), cache, FeatureCache.Branch.COND),
                     new Remembering(form, network, task.unprompted().features(), cache, FeatureCache.Branch.UNCOND)));
             listener.on(new Progress.Reused(cache.counts()));

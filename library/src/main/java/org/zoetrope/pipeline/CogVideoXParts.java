@@ -61,7 +61,7 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
         var boundOnly = later && network.sampleWidth() == 300 && network.sampleHeight() == 300;
         var width = boundOnly ? 1360 : network.sampleWidth() * vae.strideXY();
         var height = boundOnly ? 768 : network.sampleHeight() * vae.strideXY();
-        return new Defaults(width, height, network.sampleFrames(), later ? 16 : 8, STEPS, GUIDANCE, EditScales.COGVIDEOX)
+        return new Defaults(width, height, network.sampleFrames(), later ? 16 : 8, STEPS, GUIDANCE, EditDefaults.COGVIDEOX)
                 .with(Defaults.Overrides.of(folder));
     }
 

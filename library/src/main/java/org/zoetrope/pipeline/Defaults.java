@@ -9,9 +9,9 @@ import org.zoetrope.weights.ConfigFile;
 /// of these keys in it come first.
 ///
 /// @param guidanceScale of new videos
-/// @param editScales    of edits
+/// @param edits         of edits
 public record Defaults(int width, int height, int frames, double fps, int steps, double guidanceScale,
-        EditScales editScales) {
+        EditDefaults edits) {
     private static final String FILE = "generation_config.json";
 
     /// What a folder says of itself.
@@ -19,11 +19,18 @@ public record Defaults(int width, int height, int frames, double fps, int steps,
     /// @param maxSequenceLength tokens of a prompt that are read, where the family leaves that to the caller
     record Overrides(Optional<Integer> width, Optional<Integer> height, Optional<Integer> frames,
             Optional<Double> fps, Optional<Integer> steps, Optional<Double> guidanceScale,
-            Optional<Double> editGuidanceScale, Optional<Double> editSourceGuidanceScale,
-            Optional<Integer> maxSequenceLength) {
+            Optional<Double> editGuidanceScale, Optional<Double> editSourceGuidanceScale, Optional<Double> editNMax,
+            Optional<Double> editNMaxWide, Optional<Integer> maxSequenceLength) {
         Overrides {
             scale("edit_guidance_scale", editGuidanceScale);
             scale("edit_source_guidance_scale", editSourceGuidanceScale);
+            share("edit_n_max", editNMax);
+            share("edit_n_max_wide", editNMaxWide);
+        }
+
+        private static void share(String key, Optional<Double> value) {
+            ConfigException.require(value.isEmpty() || value.get() >= 0 && value.get() <= 1,
+                    "%s is %s; give the share of the steps in which edits move, 0 to 1", key, value.orElse(1.0));
         }
 
         private static void scale(String key, Optional<Double> value) {
@@ -41,6 +48,8 @@ public record Defaults(int width, int height, int frames, double fps, int steps,
     Defaults with(Overrides o) {
         return new Defaults(o.width.orElse(width), o.height.orElse(height), o.frames.orElse(frames), o.fps.orElse(fps),
                 o.steps.orElse(steps), o.guidanceScale.orElse(guidanceScale),
-                new EditScales(o.editSourceGuidanceScale.orElse(editScales.source()), o.editGuidanceScale.orElse(editScales.target())));
+                new EditDefaults(o.editSourceGuidanceScale.orElse(edits.sourceScale()),
+                        o.editGuidanceScale.orElse(edits.targetScale()), o.editNMax.orElse(edits.nMax()),
+                        o.editNMaxWide.orElse(edits.nMaxWide())));
     }
 }

@@ -26,7 +26,7 @@ import org.zoetrope.weights.Weights;
 record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         Optional<ClipVisionEncoder.Config> vision, int textTokens, Defaults defaults) implements Parts {
     // num_frames, height, width, num_inference_steps and guidance_scale of the published pipelines; fps of the report.
-    private static final Defaults PUBLISHED = new Defaults(832, 480, 81, 16, 50, 5, EditScales.WAN);
+    private static final Defaults PUBLISHED = new Defaults(832, 480, 81, 16, 50, 5, EditDefaults.WAN);
     private static final int WIDTH_1_3B = 1536, WIDTH_14B = 5120;
     private static final double THRESHOLD_1_3B = 0.05, THRESHOLD_14B = 0.1; // the careful ends of public examples
     private static final double PLAIN_THRESHOLD = 0.5; // as for the bundled model

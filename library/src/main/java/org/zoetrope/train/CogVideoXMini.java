@@ -161,6 +161,7 @@ public record CogVideoXMini(List<Integer> vaeChannels, int heads, int layers, in
         Files.writeString(model.resolve("generation_config.json"), """
                 {
                   "edit_guidance_scale": 2,
+                  "edit_n_max_wide": 1,
                   "edit_source_guidance_scale": 1,
                   "guidance_scale": 2.5,
                   "steps": 25

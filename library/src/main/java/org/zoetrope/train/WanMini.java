@@ -162,6 +162,7 @@ public record WanMini(int vaeWidth, int heads, int layers, int textWidth, int te
         Files.writeString(model.resolve("generation_config.json"), """
                 {
                   "edit_guidance_scale": 2,
+                  "edit_n_max_wide": 1,
                   "edit_source_guidance_scale": 1,
                   "fps": %s,
                   "frames": %d,

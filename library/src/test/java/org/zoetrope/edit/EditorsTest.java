@@ -275,6 +275,30 @@ class EditorsTest {
         assertThat(new VelocityMask(mask.sigmas(), 1, 0).find(task)).isEqualTo(expected);
     }
 
+    /// The two backgrounds a clip may have, beside an object two cells wide.
+    private static OneOfTwo backgrounds(double second) {
+        var there = Tensor.ones(2, FRAMES, CHANNELS, SIDE, 2);
+        var behind = Stream.of(3, -3).map(colour -> Tensor.full(colour, 1, FRAMES, CHANNELS, SIDE, 6)).toList();
+        return new OneOfTwo(Tensor.cat(List.of(there, Tensor.cat(behind, 0)), 4), second);
+    }
+
+    /// A background that every cell shows is seen through any noise, and what is seen counts for more than what is said: the words
+    /// are heard in pure noise alone, by a mask as by the edit.
+    @Test
+    void aBackgroundIsChangedFromPureNoiseOn() {
+        OneOfTwo from = backgrounds(0.1), to = backgrounds(0.9);
+        Tensor source = from.clips().narrow(0, 0, 1), wanted = to.clips().narrow(0, 1, 1);
+        var task = EditTask.of(source, Gaussian.plan(20), from, to, from, Draws.of(7));
+        assertThat(distance(new FlowEdit(1, 0, 1, 1, 1).edit(task), wanted)).isLessThan(1e-3);
+        assertThat(distance(new FlowEdit(0.8, 0, 1, 1, 1).edit(task), source)).isLessThan(1e-3);
+        var either = new FlowEdit(0.8, 1, 0, 1, 1, 1);
+        assertThat(List.of(either.within(0.51), either.within(0.49))).containsExactly(new FlowEdit(1, 0, 1, 1, 1),
+                new FlowEdit(0.8, 0, 1, 1, 1));
+        assertThat(either.evaluations(20, 1)).as("at most").isEqualTo(either.within(1).evaluations(20, 1));
+        assertThat(new VelocityMask(List.of(0.8, 0.6), 2, 0).find(task).area()).isZero();
+        assertThat(new VelocityMask(List.of(1.0, 0.8, 0.6), 2, 0).find(task).area()).isBetween(6.0 / 8, 7.0 / 8);
+    }
+
     /// Of two groups the border is the greatest value of the lower one, however few or many are in it; equal values have none above.
     @Test
     void theBorderOfAVelocityMaskSplitsTwoGroups() {

@@ -249,7 +249,7 @@ class WanPipelineTest {
         Files.writeString(shorter.resolve("generation_config.json"), "{\"max_sequence_length\": 24, \"frames\": 9}");
         try (var opened = VideoModel.open(shorter)) {
             assertThat(opened.textShape()).containsExactly(1, 24, 32);
-            assertThat(opened.defaults()).isEqualTo(new Defaults(832, 480, 9, 16, 50, 5, new EditScales(3.5, 10.5)));
+            assertThat(opened.defaults()).isEqualTo(new Defaults(832, 480, 9, 16, 50, 5, new EditDefaults(3.5, 10.5, 0.8, 0.8)));
         }
     }
 

@@ -281,7 +281,7 @@ final class Admission {
                     + "with every method").formatted(word, EditMethod.onOnePath()));
         }
         var model = open(start.model(), speed.matrices());
-        var guidance = form.real("guidance_scale").orElse(model.defaults().editScales().target());
+        var guidance = form.real("guidance_scale").orElse(model.defaults().edits().targetScale());
         if (!(guidance >= 1)) {
             throw ApiException.invalid("invalid_value", "guidance_scale",
                     "a guidance scale of %s; give 1 (the prompt alone) or more".formatted(guidance));

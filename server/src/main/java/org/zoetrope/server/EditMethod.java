@@ -10,7 +10,7 @@ import org.zoetrope.edit.FlowDirectorV2;
 import org.zoetrope.edit.FlowEdit;
 import org.zoetrope.edit.MaskSource;
 import org.zoetrope.edit.Sdedit;
-import org.zoetrope.pipeline.EditScales;
+import org.zoetrope.pipeline.EditDefaults;
 
 /// The methods of editing that requests may name, as published but for the scales of guidance.
 enum EditMethod {
@@ -32,7 +32,7 @@ enum EditMethod {
 
     /// Whether a step can take something over from the one before, see [Editor#followsOnePath()].
     boolean followsOnePath() {
-        return editor(new EditScales(1, 1)).followsOnePath();
+        return editor(EditDefaults.WAN).followsOnePath();
     }
 
     static String onOnePath() {
@@ -40,12 +40,12 @@ enum EditMethod {
                 .collect(Collectors.joining(", "));
     }
 
-    Editor editor(EditScales scales) {
-        double source = scales.source(), target = scales.target();
+    Editor editor(EditDefaults usual) {
+        double source = usual.sourceScale(), target = usual.targetScale();
         return switch (this) {
-            case FLOWEDIT -> FlowEdit.defaults().scales(scales);
+            case FLOWEDIT -> FlowEdit.of(usual);
             case FLOWDIRECTOR -> FlowDirectorV2.defaults().scales(source, target);
-            case FLOWDIRECTOR_V1 -> new FlowDirectorV1(FlowEdit.defaults().nMax(), FlowDirectorV1.defaults().draws(), source, target);
+            case FLOWDIRECTOR_V1 -> FlowDirectorV1.defaults().scales(source, target);
             case SDEDIT -> new Sdedit(STRENGTH, target);
         };
     }

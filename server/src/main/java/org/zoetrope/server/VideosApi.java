@@ -262,7 +262,7 @@ final class VideosApi {
             json.put("loaded", models.isLoaded(name)).put("takes_image", model.geometry().takesImage())
                     .put("width", d.width()).put("height", d.height()).put("num_frames", d.frames()).put("fps", d.fps()).put("steps", d.steps())
                     .put("guidance_scale", d.guidanceScale())
-                    .put("edit_guidance_scale", d.editScales().target()).put("size_step", model.geometry().sizeStep())
+                    .put("edit_guidance_scale", d.edits().targetScale()).put("size_step", model.geometry().sizeStep())
                     .put("frame_step", model.geometry().strideT());
         } catch (RuntimeException e) {
             json.put("error", e.getMessage());

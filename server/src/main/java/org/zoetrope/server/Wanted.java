@@ -7,7 +7,6 @@ import org.zoetrope.edit.PixelMask;
 import org.zoetrope.edit.SoftEdge;
 import org.zoetrope.media.Frames;
 import org.zoetrope.media.Resize;
-import org.zoetrope.pipeline.EditScales;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.Tiers;
 import org.zoetrope.pipeline.VideoModel;
@@ -56,9 +55,8 @@ record Wanted(String prompt, String negativePrompt, int width, int height, int f
 
     /// What the editor is asked for.
     EditRequest editRequest(Edit how, Optional<Frames> mask, VideoModel model) {
-        var scales = new EditScales(model.defaults().editScales().source(), guidanceScale);
         var request = EditRequest.of(how.sourcePrompt(), prompt).negativePrompt(negativePrompt).steps(steps).seed(seed)
-                .editor(how.method().editor(scales))
+                .editor(how.method().editor(model.defaults().edits().towards(guidanceScale)))
                 .mask(mask.map(m -> Resize.even(m).frames()) // as the video was cut, if it was
                         .<MaskSource>map(m -> new MaskSource.Drawn(PixelMask.of(m, false), SoftEdge.usual()))
                         .orElseGet(how.method()::mask));
