@@ -268,6 +268,7 @@ public final class VideoEditor {
                 words(recipe, (int) features.get(1).size(1)), recompute(source), edit.windows(),
                 EditMask.everywhere(), Draws.of(recipe.seed()), counter, Course.plain());
         var mask = mask(edit, task);
+        var editor = edit.editor().within(mask.inside().map(LatentMask::area).orElse(1.0));
         mask.inside().filter(_ -> !(mask instanceof AttentionMask)).ifPresent(inside -> listener
                 .on(new Progress.Notice(coverage(inside.area()))));
         if (edit.forPrompt() > 0 && mask.inside().filter(inside -> inside.area() == 0 && mask instanceof EditMask.Fixed).isEmpty()) {
@@ -277,7 +278,6 @@ public final class VideoEditor {
             checkpoint.inside().ifPresent(mask::goOn);
             counter.goOn(checkpoint.evaluations());
         });
-        var editor = edit.editor().within(mask.inside().map(LatentMask::area).orElse(1.0));
         var begun = begun(editor, recipe, behind, source);
         var done = new AtomicInteger(begun.done());
         var whole = task.withMask(mask).withCourse(new Course(

@@ -225,6 +225,28 @@ class VideoEditorTest {
                 SQUARE.editor(FlowDirectorV2.defaults()).mask(MaskSource.attention()));
     }
 
+    /// How much of the clip the mask leaves to the edit says which share of the steps it takes.
+    @Test
+    void aWideMaskIsEditedInOtherSteps() {
+        var request = SQUARE.steps(10).editor(new FlowEdit(0.4, 1, 0, 1, 1, 1));
+        var narrow = new MaskSource.Drawn(PixelMask.box(4, 4, 10, 10, 32, 32, false), SoftEdge.hard());
+        var wide = new MaskSource.Drawn(PixelMask.box(0, 0, 32, 24, 32, 32, false), SoftEdge.hard());
+        var editor = new VideoEditor(model);
+        var taken = Stream.of(narrow, wide, new MaskSource.Everywhere()).map(mask -> {
+            var prepared = editor.prepare(clip(9, 32, 32, 8), request.mask(mask));
+            assertThat(prepared.evaluations()).as("at most").isEqualTo(20);
+            var left = new ArrayList<Integer>();
+            var latents = editor.run(prepared, progress -> {
+                if (progress instanceof Progress.Denoising(var done, var all, _)) {
+                    left.add(all - done);
+                }
+            });
+            assertThat(left).last().isEqualTo(0);
+            return latents.recipe().evaluations();
+        }).toList();
+        assertThat(taken).containsExactly(8L, 20L, 20L);
+    }
+
     @ParameterizedTest
     @MethodSource("ways")
     void everyWayCountsWhatItSaidBeforehand(EditRequest request) {

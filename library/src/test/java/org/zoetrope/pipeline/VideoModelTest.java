@@ -481,9 +481,9 @@ class VideoModelTest {
     void aFolderMayNameItsOwnDefaults() throws IOException {
         var own = TinyModels.textToVideo(folder.resolve("own"));
         Files.writeString(own.resolve("generation_config.json"), "{\"steps\": 20, \"guidance_scale\": 3.5, \"edit_guidance_scale\": 4, "
-                + "\"edit_n_max\": 0.5}");
+                + "\"edit_n_max\": 0.5, \"edit_n_max_wide\": 0.9}");
         try (var opened = VideoModel.open(own)) {
-            assertThat(opened.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 20, 3.5, new EditDefaults(1.5, 4, 0.5, 0.8)));
+            assertThat(opened.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 20, 3.5, new EditDefaults(1.5, 4, 0.5, 0.9)));
         }
         assertThat(model.defaults()).isEqualTo(new Defaults(32, 32, 9, 8, 50, 6, new EditDefaults(1.5, 5, 0.8, 0.8)));
         for (var bad : Map.of("edit_source_guidance_scale", 0.5, "edit_n_max", 1.5, "edit_n_max_wide", -1.0).entrySet()) {
