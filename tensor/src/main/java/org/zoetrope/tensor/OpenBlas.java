@@ -6,7 +6,7 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/// The library that multiplies float32 on the CPU. It has threads of its own beside libtorch's, for one product at a time: where
+/// The library that multiplies float32 on the CPU. It divides a product among threads, and does one such product at a time: where
 /// several of libtorch's threads multiply at once, they wait for each other.
 final class OpenBlas {
     private static final Optional<MethodHandle> SET = NativeFunction.find("openblas_set_num_threads",

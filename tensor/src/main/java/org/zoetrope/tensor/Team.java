@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch;
 
@@ -42,6 +43,14 @@ final class Team {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
+    }
+
+    /// Does parts 0 to `count` - 1, all at once, and returns when all are done. Parts may wait for each other.
+    static void together(int count, IntConsumer part) {
+        var others = IntStream.range(1, count).mapToObj(index -> CompletableFuture.runAsync(() -> part.accept(index), MEMBERS))
+                .toArray(CompletableFuture<?>[]::new);
+        part.accept(0);
+        CompletableFuture.allOf(others).join();
     }
 
     private static void work(int count, AtomicInteger next, IntConsumer part) {

@@ -24,6 +24,7 @@ public final class Torch {
     private static final class Native {
         static {
             Loader.load(torch.class);
+            BlasJobs.join();
             if (torch.hasCUDA()) {
                 // Convolutions would keep ten bits of a float32 otherwise; who wants that asks for bfloat16.
                 torch.globalContext().setAllowTF32CuDNN(false);
