@@ -26,6 +26,7 @@ import org.zoetrope.tensor.Device;
 public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, Device device, Stage encoding,
         Stage denoising, Stage decoding) {
     private static final double READ_PER_SECOND = 1e9; // bytes of weights, from a disk of today or from the page cache
+    private static final double FIRST_RUN_SECONDS = 0.35; // code that runs for the first time is slow
     /// What a process comes to hold in its first run, whatever it computes: kernels that are made on the spot, and
     /// objects of the virtual machine.
     static final long FIRST_RUN = 40_000_000;
@@ -95,9 +96,9 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
                 + decoding.seconds(speeds, device);
     }
 
-    /// Seconds for bringing the weights into memory.
+    /// Seconds for bringing the weights into memory, and what the first run of a process takes longer than the next.
     public double loadSeconds() {
-        return parts.stream().mapToLong(Part::resident).sum() / READ_PER_SECOND;
+        return FIRST_RUN_SECONDS + parts.stream().mapToLong(Part::resident).sum() / READ_PER_SECOND;
     }
 
     /// Operations of attention among the tokens of one call, of those that [#forward] counts.
@@ -233,7 +234,7 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
     /// Bytes that the allocator keeps from smaller features for the next ones, which have another size: up to its
     /// limit of 32 MiB for a piece of memory; larger ones go back at once. Chunks of two sizes leave more behind.
     static long scraps(CogVideoXVae.Config c, long width, long height, long latentFrames, DType dtype) {
-        return (latentFrames < 4 ? 6 : 9) * Math.min(KEPT_PIECE, features(c, width, height, latentFrames, dtype));
+        return (latentFrames < 4 ? 4 : 5) * Math.min(KEPT_PIECE, features(c, width, height, latentFrames, dtype));
     }
 
     private static final long KEPT_PIECE = 32L << 20; // M_MMAP_THRESHOLD of glibc, at its largest
