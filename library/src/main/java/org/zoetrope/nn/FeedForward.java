@@ -10,6 +10,6 @@ public record FeedForward(Linear in, Linear out) {
     }
 
     public Tensor forward(Tensor x) {
-        return out.forward(in.forward(x).geluTanh());
+        return out.forward(in.forward(x).geluTanhInPlace());
     }
 }

@@ -950,6 +950,18 @@ public final class Tensor {
         return this;
     }
 
+    /// What [#silu()] makes of a tensor that nobody reads any more.
+    public Tensor siluInPlace() {
+        torch.silu_(handle);
+        return this;
+    }
+
+    /// What [#geluTanh()] makes of a tensor that nobody reads any more.
+    public Tensor geluTanhInPlace() {
+        torch.gelu_(handle, "tanh");
+        return this;
+    }
+
     public Tensor timesInPlace(double value) {
         try (var s = new Scalar(value)) {
             handle.mul_(s);

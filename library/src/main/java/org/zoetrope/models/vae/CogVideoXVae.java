@@ -238,7 +238,7 @@ public final class CogVideoXVae {
         Tensor forward(Tensor x, FeatureCache cache) {                                       // [B, 3, F, H, W]
             x = Scope.fold(in.forward(x, cache), down, (y, block) -> block.forward(y, cache)); // [B, C, T, H/8, W/8]
             x = Scope.fold(x, middle, (y, resnet) -> resnet.forward(y, y, cache));
-            return out.forward(norm.forward(x).silu(), cache);                               // [B, 2C, T, H/8, W/8]
+            return out.forward(norm.forward(x).siluInPlace(), cache);                        // [B, 2C, T, H/8, W/8]
         }
     }
 
@@ -357,7 +357,7 @@ public final class CogVideoXVae {
 
     /// What a norm needs on its way is freed before the convolution that follows.
     private static Tensor activated(Norm norm, Tensor x, Tensor z) {
-        return Scope.run(() -> norm.forward(x, z).silu());
+        return Scope.run(() -> norm.forward(x, z).siluInPlace());
     }
 
     /// A group norm whose scale and shift are drawn from the latents at each place (as in MoVQ, arXiv 2209.09002).

@@ -269,7 +269,7 @@ public final class WanVae {
         Tensor forward(Tensor x, FeatureCache cache) {                                            // [B, 3, F, H, W]
             x = Scope.fold(in.forward(x, cache), down, (y, layer) -> layer.forward(y, cache));    // [B, C, T, H/8, W/8]
             x = Scope.fold(x, middle, (y, layer) -> layer.forward(y, cache));
-            return out.forward(norm.forward(x).silu(), cache);                                    // [B, 2C, T, H/8, W/8]
+            return out.forward(norm.forward(x).siluInPlace(), cache);                             // [B, 2C, T, H/8, W/8]
         }
     }
 
@@ -452,7 +452,7 @@ public final class WanVae {
 
         /// What the norm needs on its way is freed before the convolution that follows.
         Tensor activated(Tensor x) {
-            return Scope.run(() -> forward(x).silu());
+            return Scope.run(() -> forward(x).siluInPlace());
         }
 
         Tensor forward(Tensor x) {
