@@ -1,6 +1,7 @@
 package org.zoetrope.media;
 
 import static org.bytedeco.ffmpeg.global.avcodec.AV_CODEC_FLAG_GLOBAL_HEADER;
+import static org.bytedeco.ffmpeg.global.avcodec.AV_CODEC_ID_H264;
 import static org.bytedeco.ffmpeg.global.avcodec.av_bsf_free;
 import static org.bytedeco.ffmpeg.global.avcodec.av_bsf_init;
 import static org.bytedeco.ffmpeg.global.avcodec.av_bsf_list_parse_str;
@@ -33,6 +34,7 @@ import static org.bytedeco.ffmpeg.global.avutil.AVCOL_SPC_BT709;
 import static org.bytedeco.ffmpeg.global.avutil.AVCOL_TRC_BT709;
 import static org.bytedeco.ffmpeg.global.avutil.AVERROR_EAGAIN;
 import static org.bytedeco.ffmpeg.global.avutil.AVERROR_EOF;
+import static org.bytedeco.ffmpeg.global.avutil.AVERROR_UNKNOWN;
 import static org.bytedeco.ffmpeg.global.avutil.AV_PIX_FMT_PAL8;
 import static org.bytedeco.ffmpeg.global.avutil.AV_PIX_FMT_RGB24;
 import static org.bytedeco.ffmpeg.global.avutil.AV_PIX_FMT_YUV420P;
@@ -239,7 +241,12 @@ final class Encoder implements AutoCloseable {
         if (frame != null) {
             frame.pts(count++);
         }
-        Ffmpeg.check(avcodec_send_frame(codec, frame), "encoding frame " + count, file);
+        var code = avcodec_send_frame(codec, frame);
+        if (code == AVERROR_UNKNOWN() && codec.codec_id() == AV_CODEC_ID_H264) {
+            throw new MediaException(("frame %d holds more than H.264 has room for at this quality, as noise from edge to edge does%s"
+                    + "%n  fix    lower the quality to 80, or write .mkv, which loses nothing").formatted(count, Ffmpeg.aside()));
+        }
+        Ffmpeg.check(code, "encoding frame " + count, file);
         while (received(avcodec_receive_packet(codec, packet))) {
             filter(packet);
         }

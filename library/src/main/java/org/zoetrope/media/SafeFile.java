@@ -82,8 +82,9 @@ final class SafeFile {
     }
 
     static MediaException failed(Path target, Exception e) {
-        return new MediaException("cannot write %s: %s%n  fix    %s; nothing was left behind".formatted(
-                target, reason(e), advice(target)), e);
+        var reason = reason(e);
+        var advice = reason.contains("  fix    ") ? "" : "%n  fix    ".formatted() + advice(target);
+        return new MediaException("cannot write %s: %s%s; nothing was left behind".formatted(target, reason, advice), e);
     }
 
     private static String advice(Path target) {

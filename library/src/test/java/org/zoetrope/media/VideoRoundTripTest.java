@@ -1,12 +1,15 @@
 package org.zoetrope.media;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -110,6 +113,21 @@ class VideoRoundTripTest {
     }
 
     /// 255 colours fit a GIF exactly.
+    /// Coded, it would be larger than the picture itself. What the message proposes works.
+    @Test
+    void noiseThatH264HasNoRoomForIsRefusedWithWhatFits() {
+        var noise = new byte[192 * 128 * Frames.CHANNELS];
+        new Random(1).nextBytes(noise);
+        var frames = new Frames(192, 128, 8, List.of(noise));
+        var file = folder.resolve("noise.mp4");
+        assertThatThrownBy(() -> VideoWriter.write(frames, file)).isInstanceOf(MediaException.class)
+                .hasMessageContaining("frame 1 holds more than H.264 has room for").hasMessageContaining("quality to 80")
+                .hasMessageNotContaining("permissions");
+        assertThat(folder).isEmptyDirectory();
+        assertThat(VideoWriter.write(frames, file, VideoWriter.Options.defaults().withQuality(80)).frameCount()).isEqualTo(1);
+        assertThat(VideoWriter.write(frames, folder.resolve("noise.mkv")).frameCount()).isEqualTo(1);
+    }
+
     @Test
     void aGifOfFewColoursIsLossless() {
         var clip = Clips.shapes(48, 40, 9, 10);
