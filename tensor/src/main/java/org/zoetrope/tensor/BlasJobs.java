@@ -34,6 +34,8 @@ final class BlasJobs {
 
     private static final MethodHandle RUN_JOB = Linker.nativeLinker().downcallHandle(JOB);
 
+    private static volatile boolean joined;
+
     private final ReentrantLock product = new ReentrantLock();
     private final MethodHandle parallel;
     private final MethodHandle threadNumber;
@@ -52,10 +54,8 @@ final class BlasJobs {
         member = stub("member", MEMBER);
     }
 
-    /// Hands OpenBLAS's jobs to OpenMP from now on.
-    ///
-    /// @return whether both libraries have what it takes; otherwise nothing changes
-    static boolean join() {
+    /// Hands OpenBLAS's jobs to OpenMP from now on, if both libraries have what it takes; otherwise nothing changes.
+    static void join() {
         var register = NativeFunction.find("openblas_set_threads_callback_function", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
         var parallel = NativeFunction.find("GOMP_parallel", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.ADDRESS,
                 ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
@@ -65,7 +65,7 @@ final class BlasJobs {
         var limit = NativeFunction.find("omp_get_thread_limit", COUNT);
         if (register.isEmpty() || parallel.isEmpty() || threadNumber.isEmpty() || inParallel.isEmpty() || mayBeFewer.isEmpty()
                 || limit.isEmpty()) {
-            return false;
+            return;
         }
         var jobs = new BlasJobs(parallel.get(), threadNumber.get(), inParallel.get(), mayBeFewer.get(), limit.get());
         try {
@@ -73,7 +73,13 @@ final class BlasJobs {
         } catch (Throwable e) {
             throw new IllegalStateException("OpenBLAS did not take threads", e);
         }
-        return true;
+        joined = true;
+    }
+
+    /// Whether OpenMP's threads do OpenBLAS's jobs in this process.
+    static boolean areJoined() {
+        Torch.load();
+        return joined;
     }
 
     // Called by OpenBLAS, which lets no exception through: whatever is thrown here ends the process with its trace.

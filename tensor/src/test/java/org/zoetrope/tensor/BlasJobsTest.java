@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -13,6 +14,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /// Products that several threads work on: in teams of every size, from several threads at once, and inside libtorch's own teams.
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -27,6 +30,13 @@ class BlasJobsTest {
     @AfterEach
     void restoreThreads() {
         Torch.threads(threads);
+    }
+
+    /// Without it products are as right, and slow: a new version of either library may drop what this needs.
+    @Test
+    @EnabledOnOs(value = OS.LINUX, architectures = "amd64")
+    void openMpDoesTheJobsOfOpenBlas() {
+        assertThat(BlasJobs.areJoined()).isTrue();
     }
 
     @Test
@@ -70,7 +80,7 @@ class BlasJobsTest {
 
     @Test
     void partsThatWaitForEachOtherAreDoneTogether() {
-        var arrived = new java.util.concurrent.CountDownLatch(9);
+        var arrived = new CountDownLatch(9);
         Team.together(9, _ -> {
             arrived.countDown();
             try {

@@ -128,6 +128,19 @@ class TensorTest {
         assertThat(inputs.get(0).attention(inputs.get(1), inputs.get(2), null, 0.25).dtype()).isEqualTo(DType.FLOAT32);
     }
 
+    @Test
+    void activationsInPlaceAreThoseThatAreNot() {
+        var x = new Rng(11).normal(3, 40).requireGradient(true);
+        assertSame(x, x.silu(), x.times(1).siluInPlace());
+        assertSame(x, x.geluTanh(), x.times(1).geluTanhInPlace());
+    }
+
+    private static void assertSame(Tensor x, Tensor expected, Tensor found) {
+        assertThat(found.toFloats()).isEqualTo(expected.toFloats());
+        assertThat(Tensor.gradients(found.sum(), List.of(x)).getFirst().toFloats())
+                .isEqualTo(Tensor.gradients(expected.sum(), List.of(x)).getFirst().toFloats());
+    }
+
     /// Gradients do not pass through the fused kernel, whose backward pass is slow: both ways give the same.
     @Test
     void bfloat16AttentionHasTheGradientsOfFloat32() {
