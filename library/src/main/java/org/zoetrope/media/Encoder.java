@@ -243,8 +243,8 @@ final class Encoder implements AutoCloseable {
         }
         var code = avcodec_send_frame(codec, frame);
         if (code == AVERROR_UNKNOWN() && codec.codec_id() == AV_CODEC_ID_H264) {
-            throw new MediaException(("frame %d holds more than H.264 has room for at this quality, as noise from edge to edge does%s"
-                    + "%n  fix    lower the quality to 80, or write .mkv, which loses nothing").formatted(count, Ffmpeg.aside()));
+            throw new MediaException(("the H.264 encoder gave up frame %d: noise from edge to edge takes more room than it has at this quality%s"
+                    + "%n  fix    lower the quality, to 80 or less, or write .mkv, which loses nothing").formatted(count, Ffmpeg.aside()));
         }
         Ffmpeg.check(code, "encoding frame " + count, file);
         while (received(avcodec_receive_packet(codec, packet))) {
