@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.assertj.core.data.Percentage;
@@ -154,12 +156,19 @@ class EstimateTest {
 
     private static final double TOLERANCE = 20; // percent
 
-    /// A whole run in a process of its own, with a network of 40 million parameters.
+    /// Whole runs in processes of their own, with a network of 40 million parameters. Threads meet the allocator in another order each
+    /// time, and a run may take a fifth less than others of its kind: the middle one of three counts.
     @Test
     void memoryIsEstimatedWithinAFifth(@TempDir Path folder) throws IOException, InterruptedException {
         EstimateTrials.cogVideoX(folder.resolve("medium"), "[32, 64, 64, 128]");
-        var outcome = EstimateTrials.run(new EstimateTrials.Trial(folder.resolve("medium"), 192, 128, 9, 1, 6, DType.FLOAT32));
-        assertThat((double) outcome.estimatedBytes()).isCloseTo(outcome.bytes(), Percentage.withPercentage(TOLERANCE));
+        var trial = new EstimateTrials.Trial(folder.resolve("medium"), 192, 128, 9, 1, 6, DType.FLOAT32);
+        var outcomes = new ArrayList<EstimateTrials.Outcome>();
+        while (outcomes.size() < 3) {
+            outcomes.add(EstimateTrials.run(trial));
+        }
+        outcomes.sort(Comparator.comparing(EstimateTrials.Outcome::bytes));
+        var middle = outcomes.get(1);
+        assertThat((double) middle.estimatedBytes()).isCloseTo(middle.bytes(), Percentage.withPercentage(TOLERANCE));
     }
 
     /// What is offered instead of a request that does not fit does fit, and is what the model takes.
