@@ -224,9 +224,12 @@ final class NullTextStudy {
                 List.of("method", "guidance", "PSNR, dB", "SSIM", "flicker added", "evaluations", "gradients, at most",
                         "seconds"),
                 rows.stream().map(row -> Stream.concat(Stream.of(row.method()), Stream.of(
-                        said("%.0f", row.guidance()), said("%.2f", row.psnr()), said("%.4f", row.ssim()),
+                        said("%.0f", row.guidance()), Report.decibels(row.psnr()), said("%.4f", row.ssim()),
                         said("%+.3f", row.flicker()), said("%.0f", row.forwards()), Long.toString(row.gradients()),
                         said("%.1f", row.seconds()))).toList()).toList());
+        if (rows.stream().anyMatch(row -> Double.isInfinite(row.psnr()))) {
+            report.text("Exact: every pixel of every clip is the same. The plot leaves these out.");
+        }
         report.lines("What comes back", "guidance", "PSNR, dB", series(rows, Row::psnr));
         report.lines("Flicker that is added", "guidance", "flicker", series(rows, Row::flicker));
         report.heading("When a colour changes");
@@ -267,9 +270,11 @@ final class NullTextStudy {
     private static String ratio(List<Row> rows, Pair pair, double guidance) {
         var one = psnr(rows, pair.one(), guidance);
         var other = psnr(rows, pair.other(), guidance);
-        return one.isPresent() && other.isPresent()
-                ? said("%.3g", Math.pow(10, (other.getAsDouble() - one.getAsDouble()) / 10))
-                : "-";
+        if (one.isEmpty() || other.isEmpty()) {
+            return "-";
+        }
+        var ratio = Math.pow(10, (other.getAsDouble() - one.getAsDouble()) / 10);
+        return Double.isFinite(ratio) ? said("%.3g", ratio) : "-";
     }
 
     private static OptionalDouble psnr(List<Row> rows, String method, double guidance) {

@@ -86,6 +86,11 @@ final class Report {
         return Arrays.stream(inner.split("\\|", -1)).map(String::strip).toList();
     }
 
+    /// How a signal to noise ratio is said; that of equal clips has no number.
+    static String decibels(double psnr) {
+        return Double.isInfinite(psnr) ? "exact" : String.format(Locale.ROOT, "%.2f", psnr);
+    }
+
     // ---------------------------------------------------------------- Markdown
 
     String markdown() {

@@ -33,6 +33,12 @@ class ReportTest {
         assertThat(report.markdown()).isEqualTo("| m | v |\n|---|---:|\n| x | 7 |\n\nA note of 5 %.\n");
     }
 
+    @Test
+    void equalClipsHaveNoDecibels() {
+        assertThat(Report.decibels(31.318)).isEqualTo("31.32");
+        assertThat(Report.decibels(Double.POSITIVE_INFINITY)).isEqualTo("exact");
+    }
+
     /// Plots are well-formed, stay within their frame, and leave out what is no number.
     @Test
     void plotsAreWellFormed() throws Exception {
