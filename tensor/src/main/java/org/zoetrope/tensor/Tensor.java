@@ -999,6 +999,12 @@ public final class Tensor {
         return this;
     }
 
+    /// Becomes the product of two matrices.
+    Tensor setProduct(Tensor left, Tensor right) {
+        torch.mm_out(handle, left.handle, right.handle).close();
+        return this;
+    }
+
     public Tensor zeroInPlace() {
         handle.zero_();
         return this;

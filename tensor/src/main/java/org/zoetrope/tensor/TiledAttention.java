@@ -32,16 +32,20 @@ final class TiledAttention {
         Team.share(Math.toIntExact(heads * parts), index -> {
             var head = index / parts;
             var first = index % parts * rowsOfPart;
-            var mine = head(q, head).narrow(0, Math.min(first, queries), Math.clamp(queries - first, 0, rowsOfPart));
+            var mine = head(q, head).narrow(0, Math.min(first, queries), Math.clamp(queries - first, 0, rowsOfPart)).times(scale).contiguous();
             var out = head(result, head).narrow(0, Math.min(first, queries), mine.size(0));
             // Keys side by side as the product wants them, once for all tiles.
             var keys = head(k, head).transpose(0, 1).contiguous();
             var values = head(v, head).contiguous();
+            // One piece of memory for all tiles: pages that are new can cost more than the product that fills them.
+            var all = Tensor.zeros(q.dtype(), q.device(), Math.min(rows, mine.size(0)), k.size(2));
             for (var start = 0L; start < mine.size(0); start += rows) {
                 var from = start;
                 var count = Math.min(rows, mine.size(0) - start);
-                Scope.run(() -> out.narrow(0, from, count)
-                        .set(mine.narrow(0, from, count).times(scale).contiguous().matmul(keys).softmax(-1).matmul(values)));
+                Scope.run(() -> {
+                    var scores = all.narrow(0, 0, count).setProduct(mine.narrow(0, from, count), keys);
+                    out.narrow(0, from, count).setProduct(OneDnn.computes(scores) ? OneDnn.softmax(scores) : scores.softmax(-1), values);
+                });
             }
         });
         return result;

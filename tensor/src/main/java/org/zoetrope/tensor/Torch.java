@@ -23,6 +23,7 @@ public final class Torch {
     /// Its static initialiser runs once, however many threads come first.
     private static final class Native {
         static {
+            var _ = Allocator.keepFreedMemory();
             Loader.load(torch.class);
             BlasJobs.join();
             if (torch.hasCUDA()) {

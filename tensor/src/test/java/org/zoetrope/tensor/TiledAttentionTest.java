@@ -50,6 +50,22 @@ class TiledAttentionTest {
     }
 
     @Test
+    void theSoftmaxIsThatOfFloat32RoundedOnce() {
+        for (var columns : new long[] {1, 7, 64, 1001}) {
+            var scores = new Rng(3).normal(5, columns).times(20).to(DType.BFLOAT16);
+            var exact = scores.to(DType.FLOAT32).softmax(-1);
+            var difference = OneDnn.softmax(scores).to(DType.FLOAT32).minus(exact).abs().minus(exact.times(1 / 256.0));
+            assertThat(difference.max().item()).isLessThan(1e-6);
+        }
+    }
+
+    @Test
+    void halvesHaveTilesToo() {
+        var q = new Rng(2).normal(1, 3, 300, 32).to(DType.FLOAT16);
+        assertThat(difference(TiledAttention.of(q, q, q, 0.2), definition(q, q, q, 0.2))).isLessThan(0.002);
+    }
+
+    @Test
     void theNumberOfThreadsChangesNothing() {
         var rng = new Rng(2);
         var q = rng.normal(1, 3, 1500, 32).to(DType.BFLOAT16);
