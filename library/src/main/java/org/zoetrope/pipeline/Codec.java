@@ -2,6 +2,7 @@ package org.zoetrope.pipeline;
 
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.zoetrope.models.vae.ChunkListener;
 import org.zoetrope.tensor.Tensor;
 
 /// An autoencoder with its weights, as the pipeline asks it: pixels [1, 3, F, height, width] in -1 to 1 on one side,
@@ -21,5 +22,5 @@ interface Codec {
 
     /// Decodes chunk by chunk; the receiver takes [1, 3, f, height, width] in order, exactly the frames of the
     /// clip; each is valid during the call only.
-    void decode(Tensor latents, boolean tiled, Consumer<Tensor> receiver);
+    void decode(Tensor latents, boolean tiled, ChunkListener listener, Consumer<Tensor> receiver);
 }

@@ -8,6 +8,7 @@ import java.util.function.Function;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.models.vae.ChunkListener;
 import org.zoetrope.models.vae.CogVideoXVae;
 import org.zoetrope.nn.Drift;
 import org.zoetrope.tensor.DType;
@@ -174,11 +175,6 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     }
 
     @Override
-    public int decodeChunks(int latentFrames) {
-        return CogVideoXVae.decodeChunks(latentFrames);
-    }
-
-    @Override
     public Tile tile() {
         var published = CogVideoXVae.Tiling.published(vae);
         return new Tile(published.width(), published.height(), stride(published.width(), published.overlapWidth()),
@@ -217,12 +213,12 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
         /// The published decoder gives an even number of latent frames 4 T frames instead of 4 (T - 1) + 1: the picture
         /// that should stand alone comes four times. The surplus is at the front of the first chunk.
         @Override
-        public void decode(Tensor latents, boolean tiled, Consumer<Tensor> receiver) {
+        public void decode(Tensor latents, boolean tiled, ChunkListener listener, Consumer<Tensor> receiver) {
             var length = latents.size(1);
             var strideT = parts.strideT();
             var later = (CogVideoXVae.decodeChunks(length) - 1) * 2L * strideT;
             var missing = new AtomicLong((length - 1) * strideT + 1 - later); // frames of the first chunk
-            model.decode(latents.permute(0, 2, 1, 3, 4).div(parts.vae.scalingFactor()), tiling(tiled), chunk -> {
+            model.decode(latents.permute(0, 2, 1, 3, 4).div(parts.vae.scalingFactor()), tiling(tiled), listener, chunk -> {
                 var wanted = missing.getAndSet(Long.MAX_VALUE);
                 var kept = Math.min(wanted, chunk.size(2));
                 try (var _ = Scope.open()) {

@@ -239,7 +239,7 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
 
     private static final long KEPT_PIECE = 32L << 20; // M_MMAP_THRESHOLD of glibc, at its largest
 
-    /// Bytes that the decoder's convolutions carry from chunk to chunk, two frames each, for all tiles of a picture.
+    /// Bytes that the decoder's convolutions carry from chunk to chunk, two frames each, for pictures of this size.
     static long tails(CogVideoXVae.Config c, long width, long height, DType dtype) {
         var levels = c.blockOutChannels().size();
         var channels = (double) c.blockOutChannels().getLast();

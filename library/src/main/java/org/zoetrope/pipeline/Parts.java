@@ -120,9 +120,6 @@ sealed interface Parts permits CogVideoXParts, WanParts {
         return dtype;
     }
 
-    /// Chunks a clip is decoded in.
-    int decodeChunks(int latentFrames);
-
     Tile tile();
 
     // ---------------------------------------------------------------- costs, see Estimate

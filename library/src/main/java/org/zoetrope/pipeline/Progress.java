@@ -34,6 +34,6 @@ public sealed interface Progress {
         }
     }
 
-    /// Chunks of frames are decoded; the first report has `done` 0.
+    /// Chunks of frames are decoded, of one tile after the other where the picture is cut; the first report has `done` 0.
     record Decoding(int done, int chunks) implements Progress {}
 }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -233,22 +234,20 @@ public final class VideoModel implements AutoCloseable {
     /// @param receiver takes chunks [1, 3, f, height, width], about -1 to 1, that are valid during the call only
     public synchronized void pixels(Latents latents, ProgressListener listener, Consumer<Tensor> receiver) {
         checkFits(latents);
-        var chunks = parts.decodeChunks(Math.toIntExact(latents.values().size(1)));
         Torch.withoutGradients(() -> codec.use(listener, c -> {
-            var done = new AtomicInteger();
-            listener.on(new Progress.Decoding(0, chunks));
-            c.decode(latents.values().to(options.device(), codec.dtype()), isTiled(latents.recipe()), frames -> {
+            var given = new AtomicLong();
+            c.decode(latents.values().to(options.device(), codec.dtype()), isTiled(latents.recipe()), (done, all) -> {
+                listener.on(new Progress.Decoding(done, all));
+                checkCancelled(listener, "after decoding %d of %d chunks".formatted(done, all));
+            }, frames -> {
                 if (!frames.isFinite()) {
-                    throw new GenerationException(
-                            ("the decoder gave frames that are not finite in chunk %d of %d, from finite "
-                                    + "latents; it ran in %s: try another number type")
-                                    .formatted(done.get() + 1, chunks, codec.dtype()));
+                    throw new GenerationException("the decoder gave frames that are not finite among %d to %d of %d, from finite latents; it ran in %s: try another number type"
+                            .formatted(given.get() + 1, given.get() + frames.size(2), latents.recipe().frames(), codec.dtype()));
                 }
+                given.addAndGet(frames.size(2));
                 receiver.accept(frames);
-                listener.on(new Progress.Decoding(done.incrementAndGet(), chunks));
-                checkCancelled(listener, "after decoding %d of %d chunks".formatted(done.get(), chunks));
             });
-            return chunks;
+            return given.get();
         }));
     }
 
@@ -613,8 +612,13 @@ public final class VideoModel implements AutoCloseable {
         var tile = tile(r);
         int width = Math.min(tile.width(), r.width()), height = Math.min(tile.height(), r.height()), latents = parts.latentFrames(r.frames());
         return parts.decodeBytes(width, height, latents, codec.dtype()) + parts.scrapBytes(width, height, latents, codec.dtype())
-                + parts.tailBytes(r.width(), r.height(), codec.dtype())
-                + 3L * r.width() * r.height() * r.frames(); // the frames themselves, a byte for each colour
+                + parts.tailBytes(width, height, codec.dtype())
+                + colours(r) // the frames themselves, a byte for each colour
+                + (isTiled(r) ? Math.round(colours(r) * codec.dtype().bytes() * tile.overlap(r.width(), r.height())) : 0); // and of all tiles
+    }
+
+    private static long colours(Recipe r) {
+        return 3L * r.width() * r.height() * r.frames();
     }
 
     private Parts.Tile tile(Recipe r) {

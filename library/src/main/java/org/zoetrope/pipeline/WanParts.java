@@ -11,6 +11,7 @@ import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.CleanText;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.models.vae.ChunkListener;
 import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.models.vision.ClipVisionEncoder;
 import org.zoetrope.nn.Drift;
@@ -209,11 +210,6 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     }
 
     @Override
-    public int decodeChunks(int latentFrames) {
-        return WanVae.decodeChunks(latentFrames);
-    }
-
-    @Override
     public Tile tile() {
         var published = WanVae.Tiling.PUBLISHED;
         return new Tile(published.width(), published.height(), published.strideWidth(), published.strideHeight());
@@ -241,8 +237,8 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
         }
 
         @Override
-        public void decode(Tensor latents, boolean tiled, Consumer<Tensor> receiver) {
-            model.decode(model.restored(swapped(latents)), tiling(tiled), chunk -> {
+        public void decode(Tensor latents, boolean tiled, ChunkListener listener, Consumer<Tensor> receiver) {
+            model.decode(model.restored(swapped(latents)), tiling(tiled), listener, chunk -> {
                 receiver.accept(chunk);
                 chunk.close();
             });

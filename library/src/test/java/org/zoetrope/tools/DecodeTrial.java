@@ -17,7 +17,7 @@ import org.zoetrope.weights.ConfigFile;
 import org.zoetrope.weights.Weights;
 
 /// What decoding a clip in the published tiles takes, with an autoencoder of published size and random weights. A line for each
-/// chunk of frames, as it comes.
+/// chunk of frames of a tile, as it comes, and one for the whole.
 ///
 /// ```
 /// java ... org.zoetrope.tools.DecodeTrial CogVideoX-2b bfloat16 720 480 49
@@ -42,14 +42,15 @@ public final class DecodeTrial {
                 var start = System.nanoTime();
                 System.out.printf(Locale.ROOT, "%s, %s, %s x %s, %s frames: %.2f GB with the weights%n", args[0], args[1], args[2], args[3], args[4],
                         weights / 1e9);
-                vae.decode(latents, Optional.of(CogVideoXVae.Tiling.published(config)), frames -> report(frames, weights, start));
+                vae.decode(latents, Optional.of(CogVideoXVae.Tiling.published(config)), (done, all) -> report(done, all, weights, start), Tensor::close);
+                report(1, 1, weights, start);
             });
             return 0;
         });
     }
 
-    private static void report(Tensor frames, long weights, long start) {
-        System.out.printf(Locale.ROOT, "%d frames: peak above that %.2f GB, %.0f s so far%n", frames.size(2),
+    private static void report(int done, int all, long weights, long start) {
+        System.out.printf(Locale.ROOT, "%d of %d chunks: peak above that %.2f GB, %.0f s so far%n", done, all,
                 (Torch.peakResidentBytes() - weights) / 1e9, (System.nanoTime() - start) / 1e9);
     }
 }

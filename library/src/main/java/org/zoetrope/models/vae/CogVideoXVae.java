@@ -158,7 +158,7 @@ public final class CogVideoXVae {
         return Scope.run(() -> {
             var parts = new ArrayList<Tensor>();
             CausalNetwork network = encoder::forward;
-            network.stream(video, chunks(video.size(2), FRAMES_PER_CHUNK), encodeGrid(tiling), parts::add);
+            network.stream(video, chunks(video.size(2), FRAMES_PER_CHUNK), encodeGrid(tiling), ChunkListener.none(), parts::add);
             var moments = parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 2);
             var halves = moments.chunk(2, 1);
             return new Posterior(halves.get(0), halves.get(1).clamp(-30, 20));
@@ -177,20 +177,21 @@ public final class CogVideoXVae {
     public Tensor decode(Tensor latents, Optional<Tiling> tiling) {
         return Scope.run(() -> {
             var parts = new ArrayList<Tensor>();
-            decode(latents, tiling, parts::add);
+            decode(latents, tiling, ChunkListener.none(), parts::add);
             return parts.size() == 1 ? parts.getFirst() : Tensor.cat(parts, 2);
         });
     }
 
     /// Decodes chunk by chunk and hands the frames of each, [B, 3, f, 8H, 8W], to the receiver in order. Memory does not
-    /// grow with the length of the clip. What the receiver gets is owned by the scope this was called in.
-    public void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver) {
+    /// grow with the length of the clip, but by the frames themselves where the picture is cut: these come after the last
+    /// tile. What the receiver gets is owned by the scope this was called in.
+    public void decode(Tensor latents, Optional<Tiling> tiling, ChunkListener listener, Consumer<Tensor> receiver) {
         require(latents.rank() == 5 && latents.size(1) == config.latentChannels, "latents %s are not [B, %d, T, H, W]", latents, config.latentChannels);
         CausalNetwork network = decoder::forward;
-        network.stream(latents, chunks(latents.size(2), LATENTS_PER_CHUNK), decodeGrid(tiling), receiver);
+        network.stream(latents, chunks(latents.size(2), LATENTS_PER_CHUNK), decodeGrid(tiling), listener, receiver);
     }
 
-    /// How many chunks a clip of this many latent frames is decoded in.
+    /// How many chunks a clip of this many latent frames is decoded in, each tile of it.
     public static int decodeChunks(long latentFrames) {
         return chunks(latentFrames, LATENTS_PER_CHUNK).length;
     }

@@ -4,8 +4,11 @@ import static org.zoetrope.tensor.ShapeException.require;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Tensors;
 
 /// Overlapping tiles of a picture whose seams are blended: their size and distance on the way into a network, the width
 /// of a seam and their size on the way out of it.
@@ -34,29 +37,50 @@ record TileGrid(int inHeight, int inWidth, int stepHeight, int stepWidth, int se
         return (int) ((size + step - 1) / step);
     }
 
-    /// Runs every tile of [B, C, F, H, W] with a memory of its own and puts the results together.
-    Tensor apply(Tensor input, List<FeatureCache> caches, CausalNetwork network) {
-        var rows = count(input.size(3), stepHeight);
-        var columns = count(input.size(4), stepWidth);
-        var above = new Tensor[columns];
+    /// Runs every tile of [B, C, F, H, W], one after the other, and puts the results together.
+    Tensor apply(Tensor input, UnaryOperator<Tensor> network) {
         var lines = new ArrayList<Tensor>();
-        for (var i = 0; i < rows; i++) {
-            var pieces = new ArrayList<Tensor>();
-            Tensor left = null;
-            for (var j = 0; j < columns; j++) {
-                var cache = caches.get(i * columns + j);
-                var piece = tile(input, i * stepHeight, j * stepWidth);
-                var tile = Scope.run(() -> network.forward(piece, cache));
-                tile = i > 0 ? blend(above[j], tile, 3, seamHeight) : tile;
-                tile = left != null ? blend(left, tile, 4, seamWidth) : tile;
-                above[j] = tile;
-                left = tile;
-                var kept = tile.narrow(3, 0, Math.min(tile.size(3), outHeight - seamHeight));
-                pieces.add(kept.narrow(4, 0, Math.min(tile.size(4), outWidth - seamWidth)));
-            }
-            lines.add(Tensor.cat(pieces, 4));
+        var above = List.<Tensor>of();
+        for (var top = 0L; top < input.size(3); top += stepHeight) {
+            long start = top;
+            var before = above;
+            var row = Scope.run(() -> row(input, start, before, network));
+            before.forEach(Tensor::close);
+            lines.add(row.line);
+            above = row.ends;
         }
         return Tensor.cat(lines, 3);
+    }
+
+    /// A row of tiles.
+    ///
+    /// @param line the part of the picture that no tile below changes
+    /// @param ends of each tile, what fades into the tile below
+    private record Row(Tensor line, List<Tensor> ends) implements Tensors {
+        @Override
+        public List<Tensor> tensors() {
+            return Stream.concat(Stream.of(line), ends.stream()).toList();
+        }
+    }
+
+    private Row row(Tensor input, long top, List<Tensor> above, UnaryOperator<Tensor> network) {
+        var tiles = new ArrayList<Tensor>();
+        for (var start = 0L; start < input.size(4); start += stepWidth) {
+            var piece = tile(input, top, start);
+            tiles.add(Scope.run(() -> {
+                var own = network.apply(piece);
+                var under = above.isEmpty() ? own : blend(above.get(tiles.size()), own, 3, seamHeight);
+                return tiles.isEmpty() ? under : blend(tiles.getLast(), under, 4, seamWidth);
+            }));
+        }
+        var pieces = tiles.stream().map(tile -> tile.narrow(3, 0, Math.min(tile.size(3), outHeight - seamHeight))
+                .narrow(4, 0, Math.min(tile.size(4), outWidth - seamWidth))).toList();
+        return new Row(Tensor.cat(pieces, 4), tiles.stream().map(tile -> end(tile, 3, seamHeight).copy()).toList());
+    }
+
+    private static Tensor end(Tensor tile, int axis, long wanted) {
+        var seam = Math.min(tile.size(axis), wanted);
+        return tile.narrow(axis, tile.size(axis) - seam, seam);
     }
 
     private Tensor tile(Tensor input, long top, long start) {
@@ -76,8 +100,7 @@ record TileGrid(int inHeight, int inWidth, int stepHeight, int stepWidth, int se
         }
         var shape = axis == 3 ? new long[] {1, 1, 1, seam, 1} : new long[] {1, 1, 1, 1, seam};
         var in = Tensor.of(weights, shape).like(tile);
-        var old = before.narrow(axis, before.size(axis) - seam, seam);
-        var faded = old.times(in.negate().plus(1)).plus(tile.narrow(axis, 0, seam).times(in));
+        var faded = end(before, axis, seam).times(in.negate().plus(1)).plus(tile.narrow(axis, 0, seam).times(in));
         return Tensor.cat(List.of(faded, tile.narrow(axis, seam, tile.size(axis) - seam)), axis);
     }
 }

@@ -172,7 +172,7 @@ public final class WanVae {
         return Scope.run(() -> {
             CausalNetwork network = (x, cache) -> quantise.forward(encoder.forward(x, cache));
             var parts = new ArrayList<Tensor>();
-            network.stream(video, lengths, tiling.map(t -> grid(t, 1, config.strideXY())), parts::add);
+            network.stream(video, lengths, tiling.map(t -> grid(t, 1, config.strideXY())), ChunkListener.none(), parts::add);
             return Posterior.of(Tensor.cat(parts, 2));
         });
     }
@@ -189,32 +189,28 @@ public final class WanVae {
     public Tensor decode(Tensor latents, Optional<Tiling> tiling) {
         return Scope.run(() -> {
             var parts = new ArrayList<Tensor>();
-            decode(latents, tiling, parts::add);
+            decode(latents, tiling, ChunkListener.none(), parts::add);
             return Tensor.cat(parts, 2);
         });
     }
 
     /// Decodes latent frame by latent frame and hands the frames of each, [B, 3, f, 8H, 8W], to the receiver in order.
-    /// Memory does not grow with the length of the clip. What the receiver gets is owned by the scope this was called in.
-    public void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver) {
+    /// Memory does not grow with the length of the clip, but by the frames themselves where the picture is cut: these come
+    /// after the last tile. What the receiver gets is owned by the scope this was called in.
+    public void decode(Tensor latents, Optional<Tiling> tiling, ChunkListener listener, Consumer<Tensor> receiver) {
         require(latents.rank() == 5 && latents.size(1) == config.zDim, "latents %s are not [B, %d, T, H, W]", latents,
                 config.zDim);
-        decode(latents, tiling, receiver, firstAlone(latents.size(2), 1));
+        decode(latents, tiling, listener, receiver, firstAlone(latents.size(2), 1));
     }
 
     /// @param lengths latent frames of the chunks
-    void decode(Tensor latents, Optional<Tiling> tiling, Consumer<Tensor> receiver, long... lengths) {
+    void decode(Tensor latents, Optional<Tiling> tiling, ChunkListener listener, Consumer<Tensor> receiver, long... lengths) {
         CausalNetwork network = (z, cache) -> decoder.forward(dequantise.forward(z), cache);
-        network.stream(latents, lengths, tiling.map(t -> grid(t, config.strideXY(), 1)), frames -> {
+        network.stream(latents, lengths, tiling.map(t -> grid(t, config.strideXY(), 1)), listener, frames -> {
             var clamped = frames.clamp(-1, 1); // after the seams are blended, as in the release
             frames.close();
             receiver.accept(clamped);
         });
-    }
-
-    /// How many chunks a clip of this many latent frames is decoded in.
-    public static int decodeChunks(long latentFrames) {
-        return Math.toIntExact(latentFrames);
     }
 
     private static long[] firstAlone(long frames, int others) {
