@@ -2,7 +2,7 @@ package org.zoetrope.pipeline;
 
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.zoetrope.models.vae.ChunkListener;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.tensor.Tensor;
 
 /// An autoencoder with its weights, as the pipeline asks it: pixels [1, 3, F, height, width] in -1 to 1 on one side,

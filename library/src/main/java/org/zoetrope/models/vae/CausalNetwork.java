@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
 

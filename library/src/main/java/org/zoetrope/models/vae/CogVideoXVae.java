@@ -12,6 +12,7 @@ import java.util.function.IntFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.GroupNorm;
 import org.zoetrope.nn.Posterior;

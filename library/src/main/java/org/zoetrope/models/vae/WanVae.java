@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.nn.Conv2d;
 import org.zoetrope.nn.Posterior;
 import org.zoetrope.tensor.DType;

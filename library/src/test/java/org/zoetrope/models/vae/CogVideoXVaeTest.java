@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.zoetrope.Golden;
 import org.zoetrope.models.vae.CogVideoXVae.Tiling;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;

@@ -1,4 +1,4 @@
-package org.zoetrope.models.vae;
+package org.zoetrope.nn;
 
 /// Hears how far an autoencoder is. A chunk is a few frames of the picture, or of one of its tiles.
 @FunctionalInterface
