@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -23,6 +22,7 @@ import org.zoetrope.diffusion.Step;
 import org.zoetrope.media.Frames;
 import org.zoetrope.models.text.T5Encoder;
 import org.zoetrope.models.text.TokenizedPrompt;
+import org.zoetrope.nn.ChunkListener;
 import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.nn.FeatureCache.Branch;
 import org.zoetrope.nn.Pass;
@@ -235,20 +235,29 @@ public final class VideoModel implements AutoCloseable {
     public synchronized void pixels(Latents latents, ProgressListener listener, Consumer<Tensor> receiver) {
         checkFits(latents);
         Torch.withoutGradients(() -> codec.use(listener, c -> {
-            var given = new AtomicLong();
-            c.decode(latents.values().to(options.device(), codec.dtype()), isTiled(latents.recipe()), (done, all) -> {
+            c.decode(latents.values().to(options.device(), codec.dtype()), isTiled(latents.recipe()), watching(listener), receiver);
+            return 0;
+        }));
+    }
+
+    /// Reports each chunk, and ends the run as soon as one is not finite or the listener wants it.
+    private ChunkListener watching(ProgressListener listener) {
+        return new ChunkListener() {
+            @Override
+            public void begin(int all) {
+                listener.on(new Progress.Decoding(0, all));
+            }
+
+            @Override
+            public void after(Tensor chunk, int done, int all) {
+                if (!chunk.isFinite()) {
+                    throw new GenerationException("the decoder gave frames that are not finite in chunk %d of %d, from finite latents; it ran in %s: try another number type"
+                            .formatted(done, all, codec.dtype()));
+                }
                 listener.on(new Progress.Decoding(done, all));
                 checkCancelled(listener, "after decoding %d of %d chunks".formatted(done, all));
-            }, frames -> {
-                if (!frames.isFinite()) {
-                    throw new GenerationException("the decoder gave frames that are not finite among %d to %d of %d, from finite latents; it ran in %s: try another number type"
-                            .formatted(given.get() + 1, given.get() + frames.size(2), latents.recipe().frames(), codec.dtype()));
-                }
-                given.addAndGet(frames.size(2));
-                receiver.accept(frames);
-            });
-            return given.get();
-        }));
+            }
+        };
     }
 
     // ---------------------------------------------------------------- for callers who arrange a run anew

@@ -42,15 +42,15 @@ public final class DecodeTrial {
                 var start = System.nanoTime();
                 System.out.printf(Locale.ROOT, "%s, %s, %s x %s, %s frames: %.2f GB with the weights%n", args[0], args[1], args[2], args[3], args[4],
                         weights / 1e9);
-                vae.decode(latents, Optional.of(CogVideoXVae.Tiling.published(config)), (done, all) -> report(done, all, weights, start), Tensor::close);
-                report(1, 1, weights, start);
+                vae.decode(latents, Optional.of(CogVideoXVae.Tiling.published(config)), (_, done, all) -> report("%d of %d chunks".formatted(done, all), weights, start), Tensor::close);
+                report("the whole clip", weights, start);
             });
             return 0;
         });
     }
 
-    private static void report(int done, int all, long weights, long start) {
-        System.out.printf(Locale.ROOT, "%d of %d chunks: peak above that %.2f GB, %.0f s so far%n", done, all,
+    private static void report(String what, long weights, long start) {
+        System.out.printf(Locale.ROOT, "%s: peak above that %.2f GB, %.0f s so far%n", what,
                 (Torch.peakResidentBytes() - weights) / 1e9, (System.nanoTime() - start) / 1e9);
     }
 }

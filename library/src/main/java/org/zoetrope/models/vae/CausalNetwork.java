@@ -25,11 +25,11 @@ interface CausalNetwork {
         var grid = tiles.filter(g -> g.cuts(clip));
         var all = lengths.length * grid.map(g -> g.tiles(clip)).orElse(1);
         var done = new AtomicInteger();
-        listener.on(0, all);
+        listener.begin(all);
         if (grid.isEmpty()) {
             run(clip, lengths, chunk -> {
+                listener.after(chunk, done.incrementAndGet(), all);
                 receiver.accept(chunk);
-                listener.on(done.incrementAndGet(), all);
             });
             return;
         }
@@ -39,7 +39,7 @@ interface CausalNetwork {
             run(tile, lengths, chunk -> {
                 frames[parts.size()] = chunk.size(2);
                 parts.add(chunk);
-                listener.on(done.incrementAndGet(), all);
+                listener.after(chunk, done.incrementAndGet(), all);
             });
             return Tensor.cat(parts, 2);
         })));

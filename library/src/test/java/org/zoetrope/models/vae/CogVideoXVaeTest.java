@@ -111,11 +111,20 @@ class CogVideoXVaeTest {
         var reports = new ArrayList<List<Integer>>();
         var live = new ArrayList<Long>();
         var before = Torch.liveObjects();
-        Scope.run(() -> vae.decode(latents, Optional.of(new Tiling(16, 16, 0.5, 0.5)), (done, all) -> {
-            reports.add(List.of(done, all));
-            live.add(Torch.liveObjects());
-        }, _ -> {}));
-        assertThat(reports).hasSize(6 * 6 * 2 + 1).startsWith(List.of(0, 72), List.of(1, 72)).endsWith(List.of(72, 72));
+        var listener = new ChunkListener() {
+            @Override
+            public void begin(int all) {
+                live.add(Torch.liveObjects());
+            }
+
+            @Override
+            public void after(Tensor chunk, int done, int all) {
+                reports.add(List.of((int) chunk.size(2), done, all));
+                live.add(Torch.liveObjects());
+            }
+        };
+        Scope.run(() -> vae.decode(latents, Optional.of(new Tiling(16, 16, 0.5, 0.5)), listener, _ -> {}));
+        assertThat(reports).hasSize(6 * 6 * 2).startsWith(List.of(9, 1, 72), List.of(8, 2, 72)).endsWith(List.of(8, 72, 72));
         var carried = live.get(1) - live.getFirst();
         assertThat(carried).isGreaterThan(20); // what the convolutions remember of the first tile
         // A tile that is finished leaves its frames and its seam.
