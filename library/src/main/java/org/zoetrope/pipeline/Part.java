@@ -11,6 +11,7 @@ import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Scope;
 import org.zoetrope.tensor.Tensor;
+import org.zoetrope.tensor.Torch;
 import org.zoetrope.weights.LoadOptions;
 import org.zoetrope.weights.Weights;
 
@@ -115,7 +116,12 @@ final class Part<M> implements AutoCloseable {
         }
         var weighed = estimate();
         listener.on(new Progress.Loading(weighed.name(), weighed.bytes()));
-        return Scope.run(() -> body.apply(stays ? loadToStay() : load()));
+        if (stays) {
+            return Scope.run(() -> body.apply(loadToStay()));
+        }
+        var result = Scope.run(() -> body.apply(load()));
+        Torch.giveBackMemory(); // the next component has other sizes
+        return result;
     }
 
     private M load() {
@@ -139,5 +145,6 @@ final class Part<M> implements AutoCloseable {
         }
         weights = null;
         model = null;
+        Torch.giveBackMemory();
     }
 }

@@ -13,9 +13,9 @@ final class Allocator {
     private static final int LARGEST_KEPT = 32 << 20; // the most that glibc takes; larger pieces come and go one by one
     private static final int NEVER_TRIM = 1 << 30;
 
-    private static final Optional<MethodHandle> ADVISE = Linker.nativeLinker().defaultLookup().find("mallopt")
-            .map(address -> Linker.nativeLinker().downcallHandle(address,
-                    FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)));
+    private static final Optional<MethodHandle> ADVISE = find("mallopt",
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+    private static final Optional<MethodHandle> TRIM = find("malloc_trim", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
 
     private Allocator() {}
 
@@ -25,6 +25,22 @@ final class Allocator {
     /// @return whether the allocator does so
     static boolean keepFreedMemory() {
         return !isSetByUser() && advise(MMAP_THRESHOLD, LARGEST_KEPT) && advise(TRIM_THRESHOLD, NEVER_TRIM);
+    }
+
+    /// Hands everything that is free back to the system, wherever it lies.
+    static void giveBack() {
+        if (TRIM.isEmpty()) {
+            return;
+        }
+        try {
+            var _ = (int) TRIM.get().invokeExact(0L);
+        } catch (Throwable e) {
+            throw new IllegalStateException("malloc_trim could not be called", e);
+        }
+    }
+
+    private static Optional<MethodHandle> find(String name, FunctionDescriptor type) {
+        return Linker.nativeLinker().defaultLookup().find(name).map(address -> Linker.nativeLinker().downcallHandle(address, type));
     }
 
     static boolean isSetByUser() {

@@ -133,6 +133,13 @@ public final class Torch {
         return statusBytes("RssFile:");
     }
 
+    /// Hands memory that tensors have left back to the system. It is kept for the tensors to come otherwise; call this where
+    /// none come for a while, or others.
+    public static void giveBackMemory() {
+        load();
+        Allocator.giveBack();
+    }
+
     /// The largest resident memory of this process in bytes since it began, or since [#forgetPeak()]; mapped weight
     /// files are included.
     public static long peakResidentBytes() {
