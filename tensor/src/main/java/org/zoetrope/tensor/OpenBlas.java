@@ -36,13 +36,14 @@ final class OpenBlas {
         }
     }
 
-    private static synchronized void enter() {
+    /// One thread a product until [#leave].
+    static synchronized void enter() {
         if (alone++ == 0) {
             set(1);
         }
     }
 
-    private static synchronized void leave() {
+    static synchronized void leave() {
         if (--alone == 0) {
             set(threads);
         }

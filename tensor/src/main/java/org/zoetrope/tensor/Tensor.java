@@ -779,8 +779,22 @@ public final class Tensor {
                         : Scope.run(() -> TiledAttention.of(this, k, v, scale));
             }
         }
-        return handle.is_cpu() && dtype() == DType.FLOAT32 && Torch.threads() > 1 ? OpenBlas.onOneThread(() -> fusedAttention(k, v, mask, scale))
-                : fusedAttention(k, v, mask, scale);
+        var divided = handle.is_cpu() && dtype() == DType.FLOAT32 && Torch.threads() > 1;
+        return !divided ? fusedAttention(k, v, mask, scale)
+                : OpenBlas.onOneThread(() -> wantsGradients(k, v) ? watchedAttention(k, v, mask, scale) : fusedAttention(k, v, mask, scale));
+    }
+
+    private Tensor watchedAttention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
+        return Scope.run(() -> {
+            var q = own(handle.alias());
+            var keys = own(k.handle.alias());
+            var values = own(v.handle.alias());
+            var result = q.fusedAttention(keys, values, mask, scale);
+            if (result.requiresGradient()) {
+                AttentionBackward.watch(result.handle, List.of(q.handle, keys.handle, values.handle));
+            }
+            return result;
+        });
     }
 
     private Tensor fusedAttention(Tensor k, Tensor v, @Nullable Tensor mask, double scale) {
@@ -1029,7 +1043,10 @@ public final class Tensor {
 
     /// Accumulates the gradient of this scalar into every parameter it depends on.
     public void backward() {
-        handle.backward();
+        AttentionBackward.during(() -> {
+            handle.backward();
+            return this;
+        });
     }
 
     /// Accumulates gradients given the gradient with respect to this tensor.
@@ -1038,7 +1055,10 @@ public final class Tensor {
                 var gradients = vector(List.of(gradient));
                 var none = new BoolOptional();
                 var all = new TensorVector()) {
-            torch.backward(outputs, gradients, none, false, all);
+            AttentionBackward.during(() -> {
+                torch.backward(outputs, gradients, none, false, all);
+                return this;
+            });
         }
     }
 
@@ -1070,33 +1090,23 @@ public final class Tensor {
     /// The gradients of a scalar with respect to some of its inputs, without touching accumulated ones; zeros for an input
     /// that it does not depend on. Several threads may differentiate over the same inputs at once.
     public static List<Tensor> gradients(Tensor loss, List<Tensor> inputs) {
-        try (var outputs = vector(List.of(loss));
-                var wanted = vector(inputs);
-                var none = new TensorVector();
-                var keep = new BoolOptional();
-                var found = torch.grad(outputs, wanted, none, keep, false, true)) {
-            var result = new ArrayList<Tensor>(inputs.size());
-            for (var i = 0; i < inputs.size(); i++) {
-                // Elements of a vector die with it; the copy shares the storage and owns itself.
-                var gradient = new org.bytedeco.pytorch.Tensor(found.get(i));
-                result.add(own(gradient.defined() ? gradient : torch.zeros_like(inputs.get(i).handle)));
-            }
-            return result;
-        }
+        return gradients(List.of(loss), List.of(), inputs, false);
     }
 
     /// The gradients of several results with respect to some of their inputs, given the gradients of something that follows
     /// with respect to the results; zeros for an input that they do not depend on.
     ///
-    /// @param keep whether what was recorded stays, so that it may be differentiated again; otherwise it is freed on the way
+    /// @param upstream one for each result; none at all if these are scalars that nothing follows
+    /// @param keep     whether what was recorded stays, so that it may be differentiated again; otherwise it is freed on the way
     public static List<Tensor> gradients(List<Tensor> results, List<Tensor> upstream, List<Tensor> inputs, boolean keep) {
         try (var outputs = vector(results);
                 var given = vector(upstream);
                 var wanted = vector(inputs);
                 var kept = new BoolOptional(keep);
-                var found = torch.grad(outputs, wanted, given, kept, false, true)) {
+                var found = AttentionBackward.during(() -> torch.grad(outputs, wanted, given, kept, false, true))) {
             var gradients = new ArrayList<Tensor>(inputs.size());
             for (var i = 0; i < inputs.size(); i++) {
+                // Elements of a vector die with it; the copy shares the storage and owns itself.
                 var gradient = new org.bytedeco.pytorch.Tensor(found.get(i));
                 gradients.add(own(gradient.defined() ? gradient : torch.zeros_like(inputs.get(i).handle)));
             }

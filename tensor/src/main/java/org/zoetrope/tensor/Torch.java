@@ -26,6 +26,8 @@ public final class Torch {
             var _ = Allocator.keepFreedMemory();
             Loader.load(torch.class);
             BlasJobs.join();
+            // Where it does not know the processor it says so at every convolution, into what users read.
+            torch.globalContext().setUserEnabledNNPACK(false);
             if (torch.hasCUDA()) {
                 // Convolutions would keep ten bits of a float32 otherwise; who wants that asks for bfloat16.
                 torch.globalContext().setAllowTF32CuDNN(false);
