@@ -775,7 +775,8 @@ public final class Tensor {
                 return Scope.run(() -> to(DType.BFLOAT16).attention(k.to(DType.BFLOAT16), v.to(DType.BFLOAT16), null, scale));
             }
             if (dtype().bytes() < Float.BYTES && !isFused(k, v)) {
-                return wantsGradients(k, v) || TiledAttention.isOneTile(this, k) ? attentionInBlocks(k, v, scale)
+                return wantsGradients(k, v) ? recordedAttention(k, v, scale)
+                        : TiledAttention.isOneTile(this, k) ? attentionInBlocks(k, v, scale)
                         : Scope.run(() -> TiledAttention.of(this, k, v, scale));
             }
         }
@@ -801,6 +802,16 @@ public final class Tensor {
         try (var m = optional(mask); var s = new DoubleOptional(scale)) {
             return own(torch.scaled_dot_product_attention(handle, k.handle, v.handle, m, 0.0, false, s, false));
         }
+    }
+
+    /// How many scores [#attention] of half precision keeps for its gradients on a CPU. With more it works in float32, whose fused
+    /// kernel computes them again: memory is linear in tokens then.
+    public static final long SCORES_KEPT = 1L << 28; // where that is faster as well, see docs/performance.md
+
+    private Tensor recordedAttention(Tensor k, Tensor v, double scale) {
+        return size(0) * size(1) * size(2) * k.size(2) <= SCORES_KEPT ? attentionInBlocks(k, v, scale)
+                : Torch.inOwnPrecision(device(), () -> Scope.run(
+                        () -> to(DType.FLOAT32).attention(k.to(DType.FLOAT32), v.to(DType.FLOAT32), null, scale).to(dtype())));
     }
 
     private boolean wantsGradients(Tensor k, Tensor v) {

@@ -111,6 +111,18 @@ public final class Torch {
         }
     }
 
+    /// Runs the body as if it were not inside [#mixedPrecision].
+    static <T> T inOwnPrecision(Device device, Supplier<T> body) {
+        var type = typeOf(device);
+        var before = torch.is_autocast_enabled(type);
+        torch.set_autocast_enabled(type, false);
+        try {
+            return body.get();
+        } finally {
+            torch.set_autocast_enabled(type, before);
+        }
+    }
+
     /// Whether this thread is inside [#mixedPrecision] for a device.
     static boolean isMixedPrecision(Device device) {
         return torch.is_autocast_enabled(typeOf(device));
