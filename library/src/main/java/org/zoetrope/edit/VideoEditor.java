@@ -52,8 +52,6 @@ public final class VideoEditor {
     private static final int MOST_STEPS = 1000;
     private static final int MOST_FRAMES = 1000;
     private static final long EXACT_IN_JSON = 1L << 53;
-    private static final long RECORDED = 22; // widths of a token in a recorded block, as measured on CogVideoX-2B's
-    private static final long RECORDED_BYTES = 2L << 30;
 
     private static final PromptFit PROMPT_FIT = PromptFit.defaults();
 
@@ -73,31 +71,37 @@ public final class VideoEditor {
     /// @param evaluations of the network for the edit
     /// @param forMask     evaluations for finding the mask
     /// @param forPrompt   evaluations for finding out whether the source prompt describes the clip
-    /// @param estimate    what one evaluation takes, and one decoding; there are two decodings
+    /// @param recording   what a gradient keeps in memory, if the edit takes any
+    /// @param estimate    what one evaluation takes, and one decoding; there are two decodings. Its memory is that of the edit
     /// @param notices     what the user should know although it is no reason to refuse
     public record Prepared(Frames source, EditRequest request, Editor editor, ClipFit fit, EditRecipe recipe, Windows windows,
-            long evaluations, long forMask, long forPrompt, Estimate estimate, List<String> notices) {
+            long evaluations, long forMask, long forPrompt, Recording recording, Estimate estimate, List<String> notices) {
         public Prepared {
             notices = List.copyOf(notices);
         }
 
-        /// Gradients through the network at most; each costs about two evaluations.
+        /// Gradients through the network at most, each behind an evaluation.
         public long gradients() {
             return editor.gradients(recipe.steps());
         }
 
         /// Floating-point operations of the whole edit.
         public double flops() {
-            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + forPrompt + 2 * gradients())
-                    + 2 * estimate.decodeFlops();
+            return estimate.encodeFlops() * 3 + estimate.denoiseFlops() * (evaluations + forMask + forPrompt)
+                    + backward().flops() * gradients() * windows.count() + 2 * estimate.decodeFlops();
         }
 
         /// Seconds of the whole edit, at these speeds.
         public double seconds(Speeds speeds) {
-            return estimate.loadSeconds() + 3 * estimate.encoding().seconds(speeds, estimate.device())
-                    + (evaluations + forMask + forPrompt + 2 * gradients())
-                            * estimate.denoising().seconds(speeds, estimate.device())
-                    + 2 * estimate.decoding().seconds(speeds, estimate.device());
+            var device = estimate.device();
+            return estimate.loadSeconds() + 3 * estimate.encoding().seconds(speeds, device)
+                    + (evaluations + forMask + forPrompt) * estimate.denoising().seconds(speeds, device)
+                    + backward().seconds(speeds, device) * gradients() * windows.count()
+                    + 2 * estimate.decoding().seconds(speeds, device);
+        }
+
+        private Estimate.Stage backward() {
+            return estimate.backward(recording.again());
         }
     }
 
@@ -182,7 +186,9 @@ public final class VideoEditor {
         var seen = Math.min(fit.frames(), model.defaults().frames());
         var one = Request.of(request.to()).size(fit.width(), fit.height()).frames(seen).steps(1).guidance(1).seed(0);
         var estimate = request.reuse().map(reuse -> reusing(one, reuse)).orElseGet(() -> model.estimate(one));
-        return new Prepared(source, request, editor, fit, recipe, windows, evaluations, forMask, forPrompt, estimate, notices);
+        var recording = recording(fit, windows, estimate.device());
+        return new Prepared(source, request, editor, fit, recipe, windows, evaluations, forMask, forPrompt, recording,
+                editor.gradients(steps) > 0 ? estimate.besides(recording.bytes()) : estimate, notices);
     }
 
     /// The estimate of a request without guidance, with what is remembered of two predictions.
@@ -265,7 +271,7 @@ public final class VideoEditor {
         var counter = new EvaluationCounter();
         var task = new EditTask(source, form.plan(), branch(form, network, features.get(0)),
                 branch(form, network, features.get(1)), branch(form, network, features.get(2)), TokenGrid.of(model.geometry()),
-                words(recipe, (int) features.get(1).size(1)), recompute(source), edit.windows(),
+                words(recipe, (int) features.get(1).size(1)), edit.recording().again(), edit.windows(),
                 EditMask.everywhere(), Draws.of(recipe.seed()), counter, Course.plain());
         var mask = mask(edit, task);
         var editor = edit.editor().within(mask.inside().map(LatentMask::area).orElse(1.0));
@@ -317,11 +323,10 @@ public final class VideoEditor {
         return WordMap.of(model.tokens(recipe.from()), model.tokens(recipe.to()), length, phrase -> columns(phrase, recipe.to()));
     }
 
-    /// Whether what gradients need would fill more memory than computing it again is worth.
-    private boolean recompute(Tensor source) {
+    private Recording recording(ClipFit fit, Windows windows, Device device) {
         var g = model.geometry();
-        var tokens = source.size(1) / g.patchFrames() * (source.size(3) / g.patch()) * (source.size(4) / g.patch());
-        return RECORDED * tokens * g.width() * g.blocks() * Float.BYTES > RECORDED_BYTES;
+        var tokens = (long) Math.ceilDiv(windows.length(), g.patchFrames()) * (fit.height() / g.sizeStep()) * (fit.width() / g.sizeStep());
+        return Recording.of(g, tokens + (g.joint() ? model.textShape()[1] : 0), windows.count(), model.dtype(), device);
     }
 
     private static Branch branch(FlowForm form, NetworkCall network, Tensor features) {

@@ -70,6 +70,16 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return new Estimate(parts, tokens, activations, peakBytes + bytes, device, encoding, denoising, decoding);
     }
 
+    /// The way back through the steps' networks to what they were given, without gradients of weights: a layer has one product
+    /// where it had one, attention five where it had two (arXiv 2205.14135, algorithm 4). Attention of few tokens counts as
+    /// layers, as it does on the way there.
+    ///
+    /// @param again whether all is evaluated once more on the way
+    public Stage backward(boolean again) {
+        return new Stage(denoising.work.stream().map(w -> new Work(w.kind, w.dtype,
+                w.flops * ((w.kind == Speeds.Kind.ATTENTION ? 2.5 : 1) + (again ? 1 : 0)), w.size)).toList());
+    }
+
     /// Operations of the whole run.
     public double flops() {
         return encodeFlops() + denoiseFlops() + decodeFlops();

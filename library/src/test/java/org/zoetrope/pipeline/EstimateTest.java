@@ -75,6 +75,19 @@ class EstimateTest {
     }
 
     @Test
+    void theWayBackHasOneProductForOneOfALayerAndFiveForTwoOfAttention(@TempDir Path folder) throws IOException {
+        try (var model = VideoModel.open(TinyModels.textToVideo(folder.resolve("tiny")))) {
+            var estimate = model.estimate(Request.of("a paper boat").steps(10).frames(9).size(512, 512));
+            var attention = estimate.denoising().work().stream().filter(w -> w.kind() == Speeds.Kind.ATTENTION)
+                    .mapToDouble(Estimate.Work::flops).sum();
+            assertThat(attention).isPositive();
+            assertThat(estimate.backward(false).flops()).isCloseTo(estimate.denoiseFlops() + 1.5 * attention, Percentage.withPercentage(1e-6));
+            assertThat(estimate.backward(true).flops()).isCloseTo(2 * estimate.denoiseFlops() + 1.5 * attention,
+                    Percentage.withPercentage(1e-6));
+        }
+    }
+
+    @Test
     void theTypeAndTheResidencyCount(@TempDir Path folder) throws IOException {
         var tiny = TinyModels.textToVideo(folder.resolve("tiny"));
         var request = Request.of("a paper boat");
