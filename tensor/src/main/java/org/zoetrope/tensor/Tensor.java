@@ -855,6 +855,9 @@ public final class Tensor {
             var kernel = weight.unsqueeze(2);
             return Scope.run(() -> unsqueeze(2).convPatches(kernel, bias).squeeze(2));
         }
+        if (needsEvenChannels(weight)) {
+            return Scope.run(() -> conv2d(even(weight), bias == null ? null : even(bias), stride, padding).narrow(1, 0, weight.size(0)));
+        }
         try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast)) {
             return own(torch.conv2d(x, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1));
         }
@@ -868,10 +871,24 @@ public final class Tensor {
         if (Arrays.equals(stride, kernel) && Arrays.stream(padding).allMatch(p -> p == 0) && weight.count() > weight.size(0) * weight.size(1)) {
             return Scope.run(() -> convPatches(weight, bias));
         }
+        if (needsEvenChannels(weight)) {
+            return Scope.run(() -> conv3d(even(weight), bias == null ? null : even(bias), stride, padding).narrow(1, 0, weight.size(0)));
+        }
         try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast3d)) {
             return own(asksForOneDnn() ? torch.mkldnn_convolution(x, weight.handle, b, padding, stride, NO_DILATION, 1)
                     : torch.conv3d(x, weight.handle, b, stride, padding, NO_DILATION, 1));
         }
+    }
+
+    // On its way back to x, oneDNN takes results in half precision by pairs of channels. Beside the last of an odd number it reads
+    // what lies behind it, and where that is not a number, times nothing is not one either.
+    private boolean needsEvenChannels(Tensor weight) {
+        return weight.size(0) % 2 == 1 && handle.is_cpu() && requiresGradient()
+                && (dtype().bytes() < Float.BYTES || Torch.isMixedPrecision(Device.CPU));
+    }
+
+    private static Tensor even(Tensor x) {
+        return cat(List.of(x, x.narrow(0, 0, 1).times(0)), 0);
     }
 
     // oneDNN, which convolves on a CPU, reads and writes the channels of a place side by side.

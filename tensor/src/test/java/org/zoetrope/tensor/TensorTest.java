@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -154,6 +155,33 @@ class TensorTest {
             var expected = wide.get(i).gradient();
             var error = inputs.get(i).gradient().to(DType.FLOAT32).minus(expected);
             assertThat(error.square().mean().sqrt().item()).isLessThan(0.02 * expected.square().mean().sqrt().item());
+        }
+    }
+
+    /// Memory that others have left, full of what is not a number, must not get into gradients.
+    @Test
+    void gradientsOfConvolutionsToOddChannelsAreFinite() {
+        for (var seed = 0; seed < 40; seed++) {
+            var rng = new Rng(seed);
+            var x = rng.normal(2, 64, 5, 18, 18).requireGradient(true);
+            var weight = rng.normal(5, 64, 3, 3, 3).requireGradient(true);
+            var bias = rng.normal(5).requireGradient(true);
+            Scope.run(() -> {
+                LongStream.of(1_000, 20_000, 200_000, 2_000_000).forEach(count -> Tensor.full(Float.NaN, DType.FLOAT32, Device.CPU, count));
+            });
+            Scope.run(() -> {
+                var y = Torch.mixedPrecision(Device.CPU, () -> x.conv3d(weight, bias, new long[] {1, 1, 1}, new long[] {0, 1, 1}));
+                var flat = Torch.mixedPrecision(Device.CPU, () -> x.select(2, 0).conv2d(weight.select(2, 0), bias, 1, 1));
+                assertThat(y.shape()).containsExactly(2, 5, 3, 18, 18);
+                var found = Tensor.gradients(y.to(DType.FLOAT32).square().sum().plus(flat.to(DType.FLOAT32).square().sum()), List.of(x, weight, bias));
+                var exact = x.conv3d(weight, bias, new long[] {1, 1, 1}, new long[] {0, 1, 1});
+                var exactFlat = x.select(2, 0).conv2d(weight.select(2, 0), bias, 1, 1);
+                var expected = Tensor.gradients(exact.square().sum().plus(exactFlat.square().sum()), List.of(x, weight, bias));
+                for (var i = 0; i < 3; i++) {
+                    assertThat(found.get(i).minus(expected.get(i)).square().mean().sqrt().item())
+                            .isLessThan(0.02 * expected.get(i).square().mean().sqrt().item());
+                }
+            });
         }
     }
 
