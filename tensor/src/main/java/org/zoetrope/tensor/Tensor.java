@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.DeviceOptional;
 import org.bytedeco.pytorch.DoubleOptional;
@@ -859,7 +861,7 @@ public final class Tensor {
             return Scope.run(() -> conv2d(even(weight), bias == null ? null : even(bias), stride, padding).narrow(1, 0, weight.size(0)));
         }
         try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast)) {
-            return own(torch.conv2d(x, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1));
+            return convolved(torch.conv2d(x, weight.handle, b, new long[] {stride, stride}, new long[] {padding, padding}, new long[] {1, 1}, 1));
         }
     }
 
@@ -875,7 +877,7 @@ public final class Tensor {
             return Scope.run(() -> conv3d(even(weight), bias == null ? null : even(bias), stride, padding).narrow(1, 0, weight.size(0)));
         }
         try (var b = optional(bias); var x = inConvolutionOrder(torch.MemoryFormat.ChannelsLast3d)) {
-            return own(asksForOneDnn() ? torch.mkldnn_convolution(x, weight.handle, b, padding, stride, NO_DILATION, 1)
+            return convolved(asksForOneDnn() ? torch.mkldnn_convolution(x, weight.handle, b, padding, stride, NO_DILATION, 1)
                     : torch.conv3d(x, weight.handle, b, stride, padding, NO_DILATION, 1));
         }
     }
@@ -891,9 +893,37 @@ public final class Tensor {
         return cat(List.of(x, x.narrow(0, 0, 1).times(0)), 0);
     }
 
-    // oneDNN, which convolves on a CPU, reads and writes the channels of a place side by side.
+    // oneDNN, which convolves on a CPU, reads and writes the channels of a place side by side. It also reads the strides of axes
+    // of size 1, along which nothing is ever reached, and where one of these is not what it would be for a larger size, it reads
+    // beyond the end of what it is given.
     private org.bytedeco.pytorch.Tensor inConvolutionOrder(torch.MemoryFormat format) {
-        return handle.is_cpu() ? handle.contiguous(format) : handle.contiguous();
+        if (!handle.is_cpu()) {
+            return handle.contiguous();
+        }
+        var x = handle.contiguous(format);
+        var shape = shape();
+        var strides = new long[shape.length];
+        strides[1] = 1;
+        var next = shape[1];
+        for (var axis = shape.length - 1; axis > 1; axis--) {
+            strides[axis] = next;
+            next *= shape[axis];
+        }
+        strides[0] = next;
+        if (IntStream.range(0, shape.length).allMatch(axis -> x.stride(axis) == strides[axis])) {
+            return x;
+        }
+        try (x) {
+            return x.as_strided(shape, strides);
+        }
+    }
+
+    // The gradient of the result is given to oneDNN as well. The way back through a view by strides ends at those of the result.
+    private static Tensor convolved(org.bytedeco.pytorch.Tensor result) {
+        var y = own(result);
+        return y.handle.is_cpu() && y.requiresGradient() && LongStream.of(y.shape()).anyMatch(size -> size == 1)
+                ? own(y.handle.as_strided(y.shape(), IntStream.range(0, y.rank()).mapToLong(y.handle::stride).toArray()))
+                : y;
     }
 
     // In float32 libtorch leaves one small clip to a kernel of its own instead, which takes ten times as long.

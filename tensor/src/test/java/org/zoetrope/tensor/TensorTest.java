@@ -185,6 +185,26 @@ class TensorTest {
         }
     }
 
+    /// One picture whose batch axis has a stride of its own, as views make it, and behind it in memory what is not a number.
+    @ParameterizedTest
+    @CsvSource({"16, 8", "48, 4", "64, 2", "24, 24", "24, 40", "24, 64"})
+    void convolutionsReadNothingBehindTheirInputs(int in, int out) {
+        for (var seed = 0; seed < 10; seed++) {
+            var rng = new Rng(seed);
+            var x = beforeNaN(rng, in).requireGradient(true);
+            var weight = rng.normal(out, in, 3, 3).to(DType.BFLOAT16).requireGradient(true);
+            var y = x.conv2d(weight, null, 1, 1);
+            assertThat(y.isFinite()).isTrue();
+            assertThat(Tensor.gradients(List.of(y), List.of(beforeNaN(rng, out)), List.of(x, weight), false)).allMatch(Tensor::isFinite);
+        }
+    }
+
+    private static Tensor beforeNaN(Rng rng, int channels) {
+        var count = 16L * 16 * channels;
+        var all = Tensor.cat(List.of(rng.normal(count), Tensor.full(Float.NaN, DType.FLOAT32, Device.CPU, 64)), 0).to(DType.BFLOAT16);
+        return all.narrow(0, 0, count).reshape(16, 16, 1, channels).permute(2, 3, 0, 1).detach();
+    }
+
     /// So many scores are not kept for the gradients, in mixed precision neither: what computes them again is float32 attention.
     @Test
     void gradientsOfLongAttentionKeepNoScores() {
