@@ -103,8 +103,7 @@ final class EditCommand implements Callable<Integer> {
                 }
                 var info = finished(editor, latents, source, target, kept, sound, stages);
                 zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s, with at most %s of memory",
-                        target,
-                        OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
+                        target, OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
                         Terminal.bytes(Torch.peakResidentBytes()));
             }
         }

@@ -185,6 +185,25 @@ class TensorTest {
         }
     }
 
+    @Test
+    void aKernelOfOnePlaceMayLeavePlacesOut() {
+        var rng = new Rng(12);
+        var x = rng.normal(3, 12, 10, 9).requireGradient(true);
+        var weight = rng.normal(8, 12, 1, 1).requireGradient(true);
+        var bias = rng.normal(8);
+        var expected = x.conv2d(weight, bias, 1, 0).slice(2, 0, 10, 2).slice(3, 0, 9, 2);
+        var found = x.conv2d(weight, bias, 2, 0);
+        assertThat(found.shape()).containsExactly(3, 8, 5, 5);
+        assertThat(found.minus(expected).abs().max().item()).isLessThan(1e-5);
+        for (var i = 0; i < 50; i++) {
+            Scope.run(() -> {
+                var half = Torch.mixedPrecision(Device.CPU, () -> x.conv2d(weight, bias, 2, 0)).to(DType.FLOAT32);
+                assertThat(half.minus(expected).square().mean().sqrt().item()).isLessThan(0.02 * expected.square().mean().sqrt().item());
+                assertThat(Tensor.gradients(half.square().sum(), List.of(x, weight))).allMatch(Tensor::isFinite);
+            });
+        }
+    }
+
     /// One picture whose batch axis has a stride of its own, as views make it, and behind it in memory what is not a number.
     @ParameterizedTest
     @CsvSource({"16, 8", "48, 4", "64, 2", "24, 24", "24, 40", "24, 64"})
