@@ -10,6 +10,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.function.ObjIntConsumer;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch;
@@ -26,16 +28,18 @@ final class Team {
 
     /// Does parts 0 to `count` - 1, as many at a time as an operation may use threads, and returns when all are done. A part
     /// runs in a scope of its own.
-    static void share(int count, IntConsumer part) {
+    ///
+    /// @param own what a thread makes for itself before its first part and has in all its parts, in a scope around them
+    static <W> void share(int count, Supplier<W> own, ObjIntConsumer<W> part) {
         var size = OPEN_MP.isPresent() ? Math.min(Torch.threads(), count) : 1;
         var next = new AtomicInteger();
         if (size == 1) {
-            work(count, next, part);
+            work(count, next, own, part);
             return;
         }
         var members = Stream.generate(() -> CompletableFuture.runAsync(() -> {
             beAlone();
-            work(count, next, part);
+            work(count, next, own, part);
         }, MEMBERS)).limit(size).toArray(CompletableFuture<?>[]::new);
         // Not to be interrupted: the others would go on writing into memory that the caller has freed.
         try {
@@ -53,11 +57,14 @@ final class Team {
         CompletableFuture.allOf(others).join();
     }
 
-    private static void work(int count, AtomicInteger next, IntConsumer part) {
-        for (var i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
-            var index = i;
-            Scope.run(() -> part.accept(index));
-        }
+    private static <W> void work(int count, AtomicInteger next, Supplier<W> own, ObjIntConsumer<W> part) {
+        Scope.run(() -> {
+            var mine = own.get();
+            for (var i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+                var index = i;
+                Scope.run(() -> part.accept(mine, index));
+            }
+        });
     }
 
     private static void beAlone() {
