@@ -36,6 +36,8 @@ final class DoctorCommand implements Callable<Integer> {
                 "%s, %d threads, %s kernels".formatted(Torch.version(), Torch.threads(), Torch.cpuCapability()));
         Torch.chosenProducts().ifPresent(kernels -> say("openblas", "float32 products by the kernels for "
                 + kernels + ", since OPENBLAS_CORETYPE says so; unset, they may be faster"));
+        Torch.whySmallPages().ifPresent(why -> say("memory", "pages of 4 KB for large tensors, since " + why
+                + "; with huge pages decoders may be twice as fast"));
         speeds();
         say("cuda", Torch.cudaDevices() == 0 ? "none (the CPU build of libtorch, or no driver)"
                 : "%d devices".formatted(Torch.cudaDevices()));

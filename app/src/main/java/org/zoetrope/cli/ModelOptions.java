@@ -75,7 +75,8 @@ final class ModelOptions {
     /// The decision in words, such as `float32 on cpu, 2 threads, AVX512`.
     String decision(VideoModel model) {
         var where = device.kind() == Device.Kind.CPU
-                ? "cpu, %d threads, %s".formatted(Torch.threads(), Torch.cpuCapability())
+                ? "cpu, %d %s, %s".formatted(Torch.threads(), Torch.threads() == 1 ? "thread" : "threads",
+                        Torch.cpuCapability())
                 : device.toString();
         return "%s on %s".formatted(model.dtype().name().toLowerCase(Locale.ROOT), where);
     }

@@ -24,6 +24,7 @@ public final class Torch {
     private static final class Native {
         static {
             var _ = Allocator.keepFreedMemory();
+            Allocator.takeHugePages();
             Loader.load(torch.class);
             BlasJobs.join();
             // Where it does not know the processor it says so at every convolution, into what users read.
@@ -74,6 +75,12 @@ public final class Torch {
     /// it OpenBLAS goes by the processor, which is faster as a rule.
     public static Optional<String> chosenProducts() {
         return Optional.ofNullable(System.getenv("OPENBLAS_CORETYPE")).filter(kernels -> !kernels.isBlank());
+    }
+
+    /// Why large tensors have pages of four kilobytes and not huge ones, if that is so and the system says it. It makes work
+    /// with large tensors slower.
+    public static Optional<String> whySmallPages() {
+        return Allocator.whySmallPages();
     }
 
     /// Runs the body without recording gradients.
