@@ -27,6 +27,7 @@ public final class Torch {
             Allocator.takeHugePages();
             Loader.load(torch.class);
             BlasJobs.join();
+            Cores.threads().ifPresent(Torch::threads);
             // Where it does not know the processor it says so at every convolution, into what users read.
             torch.globalContext().setUserEnabledNNPACK(false);
             if (torch.hasCUDA()) {
@@ -53,7 +54,8 @@ public final class Torch {
         return torch.hasCUDA() ? (int) torch.getNumGPUs() : 0;
     }
 
-    /// How many threads one operation may use. Applies to the whole process.
+    /// How many threads one operation may use: one a core, unless told otherwise here or by `OMP_NUM_THREADS`. Applies to the whole
+    /// process.
     public static void threads(int count) {
         load();
         torch.set_num_threads(count);
