@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.zoetrope.pipeline.Recipe;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Rng;
@@ -20,7 +19,6 @@ import org.zoetrope.tensor.Torch;
 /// Every case takes turns with its yardstick, a product of matrices or a copy, for about the same time each. What counts
 /// is the ratio of the two speeds: other programs change both alike, and absolute numbers of one moment say little.
 public final class Bench {
-    private static final double SHORTEST = 0.2; // seconds of a turn
     private static final double LONGEST = 1.5;  // seconds of a yardstick's turn
 
     private final Plan plan;
@@ -49,20 +47,24 @@ public final class Bench {
         return Torch.withoutGradients(() -> new Bench(plan).measure(wanted, model, listener));
     }
 
+    /// What a plan measures, such as `wan stack 1506 float32`.
+    public static List<String> names(Plan plan, List<DType> wanted, Optional<Path> model) {
+        return Suite.cases(plan, wanted, model).stream().map(Case::label).toList();
+    }
+
     private Report measure(List<DType> wanted, Optional<Path> model, Listener listener) {
-        var cases = Stream.concat(wanted.stream().flatMap(dtype -> new Suite(plan, dtype).cases().stream()),
-                model.stream().map(Suite::endToEnd)).toList();
+        var cases = Suite.cases(plan, wanted, model);
         var rows = new ArrayList<Row>();
         for (var yardstick : List.of(new Yardstick.Product(DType.FLOAT32), new Yardstick.Product(DType.BFLOAT16),
                 new Yardstick.Copy())) {
             listener.measuring(yardstick.label(), 0, cases.size());
-            Scope.run(() -> best(yardstick, turn(yardstick.probe(plan), SHORTEST)));
+            Scope.run(() -> best(yardstick, turn(yardstick.probe(plan), Turn.SHORTEST)));
         }
         for (var one : cases) {
             if (listener.isCancelled()) {
                 break;
             }
-            listener.measuring(one.name() + " " + label(one.dtype()), rows.size() + 1, cases.size());
+            listener.measuring(one.label(), rows.size() + 1, cases.size());
             Scope.run(() -> row(one, listener)).ifPresent(rows::add);
         }
         var host = Host.of(products.getOrDefault(DType.FLOAT32, 0.0) / 1e9,
@@ -84,14 +86,14 @@ public final class Bench {
             if (listener.isCancelled()) {
                 return Optional.empty();
             }
-            var half = Math.clamp(once.seconds() / 2, SHORTEST / 2, LONGEST / 2);
+            var half = Math.clamp(once.seconds() / 2, Turn.SHORTEST / 2, LONGEST / 2);
             var before = turn(probe, half);
-            var mine = turn(run, SHORTEST);
+            var mine = turn(run, Turn.SHORTEST);
             var beside = before.and(turn(probe, half));
             best(one.yardstick(), beside);
             fastest = Math.min(fastest, mine.fastest());
-            fractions[round] = mine.work() / mine.seconds() / (beside.work() / beside.seconds());
-            coreFractions[round] = mine.work() / mine.coreSeconds() / (beside.work() / beside.coreSeconds());
+            fractions[round] = mine.speed() / beside.speed();
+            coreFractions[round] = mine.coreSpeed() / beside.coreSpeed();
         }
         var seconds = fastest;
         return Optional.of(new Row(one.name(), label(one.dtype()), one.yardstick().label(), one.flops(), one.bytes(), seconds,
@@ -99,29 +101,8 @@ public final class Bench {
                 one.pace().map(pace -> new Row.Pace(seconds / pace.amount(), pace.unit()))));
     }
 
-    /// What was done in some time.
-    ///
-    /// @param coreSeconds processor time of all threads
-    /// @param fastest     seconds of the fastest run
-    private record Turn(double work, double seconds, double coreSeconds, double fastest) {
-        Turn and(Turn other) {
-            return new Turn(work + other.work, seconds + other.seconds, coreSeconds + other.coreSeconds,
-                    Math.min(fastest, other.fastest));
-        }
-    }
-
     private Turn turn(Yardstick.Probe probe, double atLeast) {
-        var cores = Torch.processorSeconds();
-        double work = 0, seconds = 0, fastest = Double.POSITIVE_INFINITY;
-        do {
-            var start = System.nanoTime();
-            Scope.run(probe.run());
-            var took = (System.nanoTime() - start) / 1e9;
-            seconds += took;
-            work += probe.work();
-            fastest = Math.min(fastest, took);
-        } while (seconds < atLeast && !plan.isNarrow());
-        return new Turn(work, seconds, Torch.processorSeconds() - cores, fastest);
+        return Turn.of(probe, plan.isNarrow() ? 0 : atLeast);
     }
 
     private static double median(double[] values) {
@@ -131,7 +112,7 @@ public final class Bench {
     }
 
     private Turn best(Yardstick yardstick, Turn turn) {
-        var rate = turn.work() / turn.seconds();
+        var rate = turn.speed();
         switch (yardstick) {
             case Yardstick.Product(var dtype) -> products.merge(dtype, rate, Math::max);
             case Yardstick.Copy() -> copies = Math.max(copies, rate);

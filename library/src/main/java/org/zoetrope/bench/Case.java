@@ -1,5 +1,6 @@
 package org.zoetrope.bench;
 
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import org.zoetrope.tensor.DType;
@@ -28,6 +29,11 @@ record Case(String name, DType dtype, double flops, double bytes, Yardstick yard
     /// A case that moves memory and hardly computes.
     Case moving() {
         return new Case(name, dtype, flops, bytes, new Yardstick.Copy(), pace, prepare);
+    }
+
+    /// Name and number type, such as `wan stack 1506 float32`.
+    String label() {
+        return name + " " + dtype.name().toLowerCase(Locale.ROOT);
     }
 
     /// What one run does, in the unit of the yardstick.

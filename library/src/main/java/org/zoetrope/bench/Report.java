@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import org.zoetrope.weights.ConfigException;
@@ -48,7 +47,7 @@ public record Report(String version, Host host, List<Row> rows) {
             lines.add(List.of(row.name(), row.dtype(), row.rate(), share(row), number(row.coreFraction()),
                     String.format(Locale.ROOT, "%.2f GB", row.peakBytes() / 1e9), row.paced()));
         }
-        return machine() + "\n" + columns(lines);
+        return machine() + "\n" + Columns.of(lines);
     }
 
     private static String share(Row row) {
@@ -73,25 +72,10 @@ public record Report(String version, Host host, List<Row> rows) {
                     now.dtype(), number(then.fraction()), number(now.fraction()),
                     number(now.fraction() / then.fraction()))));
         }
-        return columns(lines);
+        return Columns.of(lines);
     }
 
     private static String number(double value) {
         return String.format(Locale.ROOT, "%.2f", value);
-    }
-
-    private static String columns(List<List<String>> lines) {
-        var text = new StringBuilder();
-        for (var line : lines) {
-            var row = new StringBuilder();
-            for (var i = 0; i < line.size(); i++) {
-                var column = i;
-                var width = Collections.max(lines.stream().map(l -> l.get(column).length()).toList());
-                var isText = i < 2 || i == 6;
-                row.append(((isText ? "%-" : "%") + Math.max(1, width) + "s").formatted(line.get(i))).append("  ");
-            }
-            text.append(row.toString().stripTrailing()).append('\n');
-        }
-        return text.toString();
     }
 }

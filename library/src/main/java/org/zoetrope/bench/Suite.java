@@ -3,8 +3,10 @@ package org.zoetrope.bench;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.denoiser.WanTransformer;
 import org.zoetrope.models.text.T5Encoder;
@@ -27,7 +29,16 @@ record Suite(Plan plan, DType dtype) {
     private static final int WAN_WORDS = 512; // the length that Wan's pipelines pad prompts to
     private static final int TEXT_LAYERS = 2; // of the 24 of T5 XXL
 
-    List<Case> cases() {
+    /// All that a plan asks for.
+    ///
+    /// @param wanted number types of the networks
+    /// @param model  a folder to generate a video with, or none
+    static List<Case> cases(Plan plan, List<DType> wanted, Optional<Path> model) {
+        return Stream.concat(wanted.stream().flatMap(dtype -> new Suite(plan, dtype).cases().stream()), model.stream().map(Suite::endToEnd))
+                .filter(one -> plan.includes(one.label())).toList();
+    }
+
+    private List<Case> cases() {
         var cases = new ArrayList<Case>();
         for (var tokens : plan.tokens()) {
             cases.add(cogVideoX(tokens));

@@ -1,13 +1,22 @@
 package org.zoetrope.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
 import java.io.StringReader;
+import java.io.StringWriter;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeAll;
@@ -121,5 +130,84 @@ class BenchTest {
             }
         });
         assertThat(within.rows()).hasSize(2);
+    }
+
+    // ---------------------------------------------------------------- in turns
+
+    private static final Plan ONE = Plan.tiny().only(List.of("gelu", "t5"));
+
+    private static List<String> asked(String... lines) throws IOException {
+        var said = new StringWriter();
+        Turns.serve(ONE, Optional.empty(), new BufferedReader(new StringReader(String.join("\n", lines))), new PrintWriter(said));
+        return said.toString().lines().toList();
+    }
+
+    @Test
+    void aPlanMeasuresOnlyWhatItIsAskedFor() {
+        assertThat(Bench.names(ONE, List.of(DType.FLOAT32, DType.BFLOAT16), Optional.empty())).containsExactly(
+                "gelu 242 x 512 float32", "t5 xxl encoder float32", "gelu 242 x 512 bfloat16", "t5 xxl encoder bfloat16");
+    }
+
+    @Test
+    void turnsAreMeasuredAsTheyAreAskedFor() throws IOException {
+        var answers = asked("case float32 gelu 242 x 512", "turn 0", "turn 0.05", "case float32 no such case", "turn 1",
+                "case bfloat16 t5 xxl encoder", "turn 0");
+        assertThat(answers).hasSize(8).startsWith("zoetrope bench turns 1", "ready").contains("unknown");
+        var once = Turns.turn(answers.get(2));
+        var often = Turns.turn(answers.get(3));
+        assertThat(once.work()).isEqualTo(2.0 * 242 * 512 * Float.BYTES);
+        assertThat(often.work() / once.work()).isEqualTo(Math.rint(often.work() / once.work())).isGreaterThan(1);
+        assertThat(often.seconds()).isGreaterThan(0.05);
+        assertThat(answers.subList(4, 6)).containsExactly("unknown", "unknown"); // no turn without a case
+        assertThat(answers.get(6)).isEqualTo("ready");
+    }
+
+    private static Versus.Side side(String label, String... arguments) {
+        var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+                System.getProperty("java.class.path")));
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.startsWith("-D") || flag.startsWith("--")).forEach(command::add);
+        command.addAll(List.of(arguments));
+        return new Versus.Side(label, command, Map.of("OMP_NUM_THREADS", "1"));
+    }
+
+    /// What a side of the tests runs.
+    static final class Serving {
+        private Serving() {}
+
+        public static void main(String[] none) throws IOException {
+            Turns.serve(ONE, Optional.empty(), new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)),
+                    new PrintWriter(System.out, true, StandardCharsets.UTF_8));
+        }
+    }
+
+    /// What knows no turns.
+    static final class Deaf {
+        private Deaf() {}
+
+        public static void main(String[] none) {
+            System.out.println("Unknown option: '--turns'");
+        }
+    }
+
+    @Test
+    void twoProcessesAreMeasuredInTurns() throws IOException {
+        var here = side("here", Serving.class.getName());
+        var plan = Plan.tiny().only(List.of("gelu", "layer norm"));
+        var comparison = Versus.run(plan, List.of(DType.FLOAT32), Optional.empty(), here, side("there", Serving.class.getName()),
+                silent(false));
+        assertThat(comparison.rows()).extracting(Comparison.Row::name).containsExactly("gelu 242 x 512");
+        assertThat(comparison.unknown()).containsExactly("layer norm 242 x 128 float32"); // the sides have it not in their plan
+        assertThat(comparison.rows()).allSatisfy(row -> {
+            assertThat(row.ratio()).isPositive().isBetween(row.least(), row.most());
+            assertThat(row.firstSeconds()).isPositive();
+        });
+        assertThat(comparison.table()).contains("first   here", "second  there", "not in both: layer norm");
+        var file = folder.resolve("versus.json");
+        comparison.writeJson(file);
+        assertThat(Comparison.read(file)).isEqualTo(comparison);
+        assertThatThrownBy(() -> Versus.run(plan, List.of(DType.FLOAT32), Optional.empty(), here, side("older", Deaf.class.getName()),
+                silent(false))).isInstanceOf(IOException.class).hasMessageContaining("older cannot be measured in turns")
+                .hasMessageContaining("Unknown option").hasMessageContaining("--json");
     }
 }
