@@ -63,7 +63,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static String words(Speeds.Kind kind) {
-        return kind.name().toLowerCase(Locale.ROOT);
+        return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }
 
     private static Optional<String> onPath(String program) {

@@ -14,6 +14,7 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.zoetrope.bench.Comparison;
 import org.zoetrope.bench.Report;
 import org.zoetrope.bench.Row;
 import org.zoetrope.house.Repository;
@@ -58,7 +59,8 @@ class CommandsTest {
     void theDoctorNamesWhatItFound() {
         assertThat(type("doctor").succeeds().out()).contains("java ").contains("libtorch").contains("ffmpeg")
                 .contains("LGPL").contains("cuda")
-                .containsPattern("float32 +layers \\d+, attention \\d+, decoder \\d+ billion operations a second")
+                .containsPattern(
+                        "float32 +layers \\d+, attention \\d+, cogvideox decoder \\d+, wan decoder \\d+ billion operations a second")
                 .containsPattern("bfloat16 +layers").containsPattern("large models +run in (float32|bfloat16) \\(");
     }
 
@@ -135,6 +137,22 @@ class CommandsTest {
         assertThat(svg).content().contains("<svg").contains("gemm float32");
         type("bench", "--tiny", "--dtype", "float32", "-m", model, "--against", svg).fails(1, "bench.svg");
         type("bench", "--tiny", "--quick").fails(2, "three sizes");
+        type("bench", "--tiny", "-m", model, "--only", "gelu,sorcery").fails(2, "\"sorcery\"", "wan stack 242 float32");
+    }
+
+    @Test
+    void twoSettingsAreMeasuredInTurns() {
+        var json = folder.resolve("versus.json");
+        var typed = type("bench", "--tiny", "--dtype", "float32", "-m", model, "--only", "gelu,video of", "--setting",
+                "OMP_NUM_THREADS=1",
+                "--json", json).succeeds();
+        assertThat(typed.out()).contains("first   this build", "second  this build, OMP_NUM_THREADS=1")
+                .doesNotContain("not in both");
+        assertThat(Comparison.read(json).rows()).extracting(Comparison.Row::name).containsExactly("gelu 242 x 512",
+                "video of model");
+        type("bench", "--tiny", "-m", model, "--versus", folder).fails(2, "no ./zoetrope");
+        type("bench", "--tiny", "-m", model, "--setting", "A=B", "--svg", "a.svg").fails(2, "--svg");
+        type("bench", "--tiny", "-m", model, "--setting", "A").fails(2, "--setting");
     }
 
     // ---------------------------------------------------------------- study

@@ -258,6 +258,11 @@ record CogVideoXParts(Common common, CogVideoXTransformer.Config network, CogVid
     }
 
     @Override
+    public Speeds.Kind decoderKind() {
+        return Speeds.Kind.COGVIDEOX_DECODER;
+    }
+
+    @Override
     public long decodeBytes(long width, long height, long latentFrames, DType dtype) {
         return Estimate.activations(vae, width, height, latentFrames, dtype);
     }

@@ -25,11 +25,11 @@ import org.zoetrope.tensor.Device;
 /// @param decoding    the decoder, overlaps of tiles included
 public record Estimate(List<Part> parts, long tokens, long activations, long peakBytes, Device device, Stage encoding,
         Stage denoising, Stage decoding) {
-    private static final double READ_PER_SECOND = 1e9; // bytes of weights, from a disk of today or from the page cache
-    private static final double FIRST_RUN_SECONDS = 0.35; // code that runs for the first time is slow
+    private static final double READ_PER_SECOND = 2e9; // bytes of weights, from a disk of today or from the page cache
+    private static final double FIRST_RUN_SECONDS = 0.25; // code that runs for the first time is slow
     /// What a process comes to hold in its first run, whatever it computes: kernels that are made on the spot, and
     /// objects of the virtual machine.
-    static final long FIRST_RUN = 40_000_000;
+    static final long FIRST_RUN = 25_000_000;
 
     /// Operations of one kind.
     ///
@@ -148,11 +148,12 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
         return c.numHiddenLayers() * (8 * s * d * d + 4 * s * d * c.intermediateSize() + 4 * s * s * d);
     }
 
-    /// Operations of decoding pictures of this size, convolution by convolution. Overlaps of tiles come on top.
+    /// Operations of decoding pictures of this size, convolution by convolution; the first of an odd number of frames passes the doublings of
+    /// time for free. Overlaps of tiles come on top.
     public static double decode(CogVideoXVae.Config c, long width, long height, long latentFrames) {
         var levels = c.blockOutChannels().size();
         double area = (double) width * height / c.strideXY() / c.strideXY(), frames = latentFrames;
-        double channels = c.blockOutChannels().getLast();
+        double channels = c.blockOutChannels().getLast(), first = latentFrames % 2;
         var total = convolution(27, c.latentChannels(), channels, frames * area)
                 + 4 * convolution(27, channels, channels, frames * area);
         for (var level = 0; level < levels; level++) {
@@ -162,7 +163,7 @@ public record Estimate(List<Part> parts, long tokens, long activations, long pea
                     + (2 * resnets - 1) * convolution(27, out, out, frames * area);
             if (level < levels - 1) {
                 area *= 4;
-                frames *= 1 << level < c.strideT() ? 2 : 1;
+                frames = 1 << level < c.strideT() ? 2 * frames - first : frames;
                 total += convolution(9, out, out, frames * area);
             }
             channels = out;

@@ -141,6 +141,9 @@ sealed interface Parts permits CogVideoXParts, WanParts {
 
     double decodeFlops(long width, long height, long latentFrames);
 
+    /// What kind of work they are.
+    Speeds.Kind decoderKind();
+
     long decodeBytes(long width, long height, long latentFrames, DType dtype);
 
     /// Bytes that the allocator holds on to while such a picture is decoded.

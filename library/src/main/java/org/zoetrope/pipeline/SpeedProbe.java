@@ -3,6 +3,7 @@ package org.zoetrope.pipeline;
 import java.util.stream.IntStream;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.vae.CogVideoXVae;
+import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -33,7 +34,8 @@ final class SpeedProbe {
             var work = switch (kind) {
                 case LAYERS -> layers(dtype, device, large);
                 case ATTENTION -> attention(dtype, device);
-                case DECODER -> decoder(dtype, device, large);
+                case COGVIDEOX_DECODER -> decoder(dtype, device, large);
+                case WAN_DECODER -> wanDecoder(dtype, device, large);
             };
             return reading(work);
         }));
@@ -44,11 +46,13 @@ final class SpeedProbe {
         return switch (kind) {
             case LAYERS -> (double) tokens(large) * width(large) * width(large);
             case ATTENTION -> 0;
-            case DECODER -> {
-                var config = vae(large);
-                yield Estimate.decode(config, side(large), side(large), 1) / side(large) / side(large);
-            }
+            case COGVIDEOX_DECODER -> perPixel(Estimate.decode(vae(large), SIDE, SIDE, latentFrames(large)), large);
+            case WAN_DECODER -> perPixel(Estimate.decode(wanVae(large), SIDE, SIDE, latentFrames(large)), large);
         };
+    }
+
+    private static double perPixel(double flops, boolean large) {
+        return flops / SIDE / SIDE / (4 * latentFrames(large) - 3);
     }
 
     /// Something to run, whose result is read so that a device that works ahead has to finish.
@@ -127,8 +131,11 @@ final class SpeedProbe {
                 () -> finish(qkv.get(0).attention(qkv.get(1), qkv.get(2), null, 1 / Math.sqrt(HEAD))));
     }
 
-    private static int side(boolean large) {
-        return large ? 64 : 32;
+    private static final int SIDE = 64; // pixels
+
+    /// As many as take a tenth of a second or two.
+    private static int latentFrames(boolean large) {
+        return large ? 1 : 3;
     }
 
     private static CogVideoXVae.Config vae(boolean large) {
@@ -146,9 +153,25 @@ final class SpeedProbe {
         var config = vae(large);
         var rng = new Rng(1);
         var model = new CogVideoXVae(config, Weights.fresh(rng, dtype, device));
-        var side = side(large) / config.strideXY();
-        var latents = rng.normal(1, config.latentChannels(), 1, side, side).to(device, dtype);
-        return new Work(Estimate.decode(config, side(large), side(large), 1), () -> finish(model.decode(latents)));
+        var side = SIDE / config.strideXY();
+        var latents = rng.normal(1, config.latentChannels(), latentFrames(large), side, side).to(device, dtype);
+        return new Work(Estimate.decode(config, SIDE, SIDE, latentFrames(large)), () -> finish(model.decode(latents)));
+    }
+
+    private static WanVae.Config wanVae(boolean large) {
+        return ConfigFile.parse("a probe", large ? """
+                {"base_dim": 96, "dim_mult": [1, 2], "num_res_blocks": 1, "temperal_downsample": [false]}""" : """
+                {"base_dim": 16, "dim_mult": [1, 4, 4], "num_res_blocks": 1, "temperal_downsample": [true, true]}""",
+                WanVae.Config.class);
+    }
+
+    private static Work wanDecoder(DType dtype, Device device, boolean large) {
+        var config = wanVae(large);
+        var rng = new Rng(1);
+        var model = new WanVae(config, Weights.fresh(rng, dtype, device));
+        var side = SIDE / config.strideXY();
+        var latents = rng.normal(1, config.zDim(), latentFrames(large), side, side).to(device, dtype);
+        return new Work(Estimate.decode(config, SIDE, SIDE, latentFrames(large)), () -> finish(model.decode(latents)));
     }
 
     private static void finish(Tensor result) {

@@ -20,8 +20,10 @@ public final class Speeds {
         LAYERS,
         /// Attention among thousands of tokens.
         ATTENTION,
-        /// Convolutions of a decoder, with its norms.
-        DECODER
+        /// Convolutions of CogVideoX's decoder, with its norms, which read the latents once more.
+        COGVIDEOX_DECODER,
+        /// Convolutions of Wan's decoder, with its norms.
+        WAN_DECODER
     }
 
     /// Sizes that are measured. The size of layers is tokens times width squared, that of a decoder is its operations for
@@ -105,7 +107,7 @@ public final class Speeds {
         var found = new LinkedHashMap<Kind, Double>();
         read();
         for (var kind : EnumSet.allOf(Kind.class)) {
-            measured.keySet().removeIf(key -> key.startsWith(name(kind) + " " + name(dtype)));
+            measured.keySet().removeIf(key -> key.startsWith(name(kind) + " " + name(dtype) + " "));
             found.put(kind, measured(kind, dtype, device, true));
         }
         return found;
@@ -121,7 +123,7 @@ public final class Speeds {
     }
 
     private static String name(Enum<?> value) {
-        return value.name().toLowerCase(Locale.ROOT);
+        return value.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }
 
     private static String name(Device device) {

@@ -660,7 +660,7 @@ public final class VideoModel implements AutoCloseable {
 
     private Estimate.Stage decodeWork(Recipe r) {
         var whole = parts.decodeFlops(r.width(), r.height(), parts.latentFrames(r.frames()));
-        return new Estimate.Stage(List.of(new Estimate.Work(Speeds.Kind.DECODER, codec.dtype(),
+        return new Estimate.Stage(List.of(new Estimate.Work(parts.decoderKind(), codec.dtype(),
                 whole * tile(r).overlap(r.width(), r.height()), whole / r.frames() / r.width() / r.height())));
     }
 

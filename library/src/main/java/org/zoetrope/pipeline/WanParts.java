@@ -279,6 +279,11 @@ record WanParts(Common common, WanTransformer.Config network, WanVae.Config vae,
     }
 
     @Override
+    public Speeds.Kind decoderKind() {
+        return Speeds.Kind.WAN_DECODER;
+    }
+
+    @Override
     public long decodeBytes(long width, long height, long latentFrames, DType dtype) {
         return Estimate.activations(vae, width, height, latentFrames, dtype);
     }

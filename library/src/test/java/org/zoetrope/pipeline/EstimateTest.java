@@ -38,6 +38,15 @@ class EstimateTest {
                 within(0.03));
     }
 
+    /// The first of an odd number of latent frames becomes one frame, every other one becomes four.
+    @Test
+    void theFirstFrameIsDecodedOnce() {
+        var vae = CogVideoXVae.Config.defaults();
+        double one = Estimate.decode(vae, 64, 64, 1), two = Estimate.decode(vae, 64, 64, 2), three = Estimate.decode(vae, 64, 64, 3);
+        assertThat(three).isCloseTo(one + two, Percentage.withPercentage(1e-6));
+        assertThat(two).isBetween(6 * one, 8 * one);
+    }
+
     /// 81 frames of 480 x 832.
     @Test
     void operationsOfWanAreThoseOfTheCostTables() {

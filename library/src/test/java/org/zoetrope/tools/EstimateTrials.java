@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.zoetrope.models.denoiser.CogVideoXTransformer;
 import org.zoetrope.models.denoiser.WanTransformer;
@@ -17,6 +18,7 @@ import org.zoetrope.models.vae.WanVae;
 import org.zoetrope.pipeline.GenerationException;
 import org.zoetrope.pipeline.Machine;
 import org.zoetrope.pipeline.OpenOptions;
+import org.zoetrope.pipeline.Progress;
 import org.zoetrope.pipeline.ProgressListener;
 import org.zoetrope.pipeline.Request;
 import org.zoetrope.pipeline.Speeds;
@@ -60,7 +62,26 @@ public final class EstimateTrials {
     }
 
     /// What came out: bytes above what the process held before, and seconds from the first weights to the last frame.
-    public record Outcome(long estimatedBytes, long bytes, double estimatedSeconds, double seconds) {}
+    ///
+    /// @param estimated seconds before the steps, of the steps, and of the decoder
+    /// @param measured  the same
+    public record Outcome(long estimatedBytes, long bytes, List<Double> estimated, List<Double> measured) {
+        public double estimatedSeconds() {
+            return sum(estimated);
+        }
+
+        public double seconds() {
+            return sum(measured);
+        }
+
+        private static double sum(List<Double> parts) {
+            return parts.stream().mapToDouble(Double::doubleValue).sum();
+        }
+
+        private static String said(List<Double> parts) {
+            return parts.stream().map("%.2f"::formatted).collect(Collectors.joining(" + "));
+        }
+    }
 
     /// @param args where random models are written if they are not there yet, and the folder of the bundled model; or
     ///             the trial that this process is to run
@@ -77,8 +98,8 @@ public final class EstimateTrials {
         if (!Files.exists(wan)) {
             wan(wan);
         }
-        System.out.println("| | memory estimated | measured | | time estimated | measured | |");
-        System.out.println("|---|---:|---:|---:|---:|---:|---:|");
+        System.out.println("| | memory estimated | measured | | time estimated | measured | | of it before the steps, steps, decoder: estimated | measured |");
+        System.out.println("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         for (var trial : List.of(new Trial(mini, 64, 64, 17, 25, 2.5, DType.FLOAT32),
                 new Trial(mini, 64, 64, 17, 25, 1, DType.FLOAT32), new Trial(mini, 64, 64, 5, 25, 6, DType.FLOAT32),
                 new Trial(mini, 96, 96, 33, 10, 6, DType.FLOAT32), new Trial(mini, 128, 128, 17, 10, 6, DType.FLOAT32),
@@ -87,10 +108,11 @@ public final class EstimateTrials {
                 new Trial(cog, 192, 128, 17, 4, 6, DType.BFLOAT16), new Trial(cog, 384, 256, 17, 4, 6, DType.BFLOAT16),
                 new Trial(wan, 192, 128, 9, 4, 1, DType.FLOAT32), new Trial(wan, 320, 256, 9, 4, 6, DType.BFLOAT16))) {
             var o = run(trial);
-            System.out.printf(Locale.ROOT, "| %s, %d x %d, %d frames, %d steps, guidance %s, %s | %.0f MB | %.0f MB | %s | %.1f s | %.1f s | %s |%n",
+            System.out.printf(Locale.ROOT, "| %s, %d x %d, %d frames, %d steps, guidance %s, %s | %.0f MB | %.0f MB | %s | %.1f s | %.1f s | %s | %s | %s |%n",
                     trial.folder.getFileName(), trial.width, trial.height, trial.frames, trial.steps, trial.guidance,
                     trial.dtype.name().toLowerCase(Locale.ROOT), o.estimatedBytes / 1e6, o.bytes / 1e6,
-                    off(o.estimatedBytes, o.bytes), o.estimatedSeconds, o.seconds, off(o.estimatedSeconds, o.seconds));
+                    off(o.estimatedBytes, o.bytes), o.estimatedSeconds(), o.seconds(), off(o.estimatedSeconds(), o.seconds()),
+                    Outcome.said(o.estimated), Outcome.said(o.measured));
         }
     }
 
@@ -111,13 +133,13 @@ public final class EstimateTrials {
         if (process.waitFor() != 0) {
             throw new IOException("the trial %s failed: %s".formatted(trial, said));
         }
-        var numbers = Stream.of(said.lines().toList().getLast().split(" ")).toList();
-        return new Outcome(Long.parseLong(numbers.get(0)), Long.parseLong(numbers.get(1)),
-                Double.parseDouble(numbers.get(2)), Double.parseDouble(numbers.get(3)));
+        var numbers = Stream.of(said.lines().toList().getLast().split(" ")).map(Double::valueOf).toList();
+        return new Outcome(numbers.get(0).longValue(), numbers.get(1).longValue(), numbers.subList(2, 5), numbers.subList(5, 8));
     }
 
     private static String words(Outcome o) {
-        return "%d %d %s %s".formatted(o.estimatedBytes, o.bytes, o.estimatedSeconds, o.seconds);
+        return Stream.of(Stream.of((double) o.estimatedBytes, (double) o.bytes), o.estimated.stream(), o.measured.stream())
+                .flatMap(numbers -> numbers).map(String::valueOf).collect(Collectors.joining(" "));
     }
 
     private static Outcome here(Trial trial) {
@@ -126,16 +148,39 @@ public final class EstimateTrials {
             var estimate = model.estimate(trial.request());
             var before = Machine.heldBytes();
             Torch.forgetPeak();
-            var start = System.nanoTime();
+            var clock = new Clock();
             try {
-                model.generate(trial.request(), ProgressListener.none());
+                model.generate(trial.request(), clock);
             } catch (GenerationException oneColour) {
                 // Random weights may show nothing; all of the work is done by then.
             }
-            var seconds = (System.nanoTime() - start) / 1e9;
+            clock.lap();
             var bytes = Torch.peakResidentBytes() - before;
             // Asked for behind the run: what is not known yet is measured now, which also takes memory.
-            return new Outcome(estimate.peakBytes(), bytes, estimate.seconds(Speeds.here()), seconds);
+            var speeds = Speeds.here();
+            return new Outcome(estimate.peakBytes(), bytes, List.of(
+                    estimate.loadSeconds() + estimate.encoding().seconds(speeds, estimate.device()),
+                    estimate.denoising().seconds(speeds, estimate.device()),
+                    estimate.decoding().seconds(speeds, estimate.device())), clock.laps);
+        }
+    }
+
+    /// Seconds before the steps, of the steps, and behind them.
+    private static final class Clock implements ProgressListener {
+        private final List<Double> laps = new ArrayList<>();
+        private long start = System.nanoTime();
+
+        @Override
+        public void on(Progress progress) {
+            if (progress instanceof Progress.Denoising(var done, var steps, _) && (done == 0 || done == steps)) {
+                lap();
+            }
+        }
+
+        private void lap() {
+            var now = System.nanoTime();
+            laps.add((now - start) / 1e9);
+            start = now;
         }
     }
 
