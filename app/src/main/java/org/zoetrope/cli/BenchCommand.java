@@ -64,15 +64,16 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--against", paramLabel = "FILE",
             description = "Compare with a report that --json wrote: fractions of the yardstick, and their ratio.")
     private Optional<Path> against;
-    @Option(names = "--only", paramLabel = "WORD[,WORD...]", split = ",",
-            description = "Only cases that have one of these words in their names or number types, as the table writes them.")
+    @Option(names = "--only", paramLabel = "WORD", split = ",",
+            description = "Only cases that have one of these words in their names or number types, as the table "
+                    + "writes them; several words with commas between them.")
     private List<String> only = List.of();
     @Option(names = "--versus", paramLabel = "HOME",
-            description = "Measure another build beside this one, in turns: the folder where its ./zoetrope is.")
+            description = "Measure another build beside this one, in turns: the folder that its launcher is in.")
     private Optional<Path> versus;
     @Option(names = "--setting", paramLabel = "NAME=VALUE",
-            description = "Measure a build under another setting beside this one, in turns: an environment variable of the "
-                    + "second process. May be given several times, and together with --versus.")
+            description = "Measure a build under another setting beside this one, in turns: an environment variable "
+                    + "of the second process. May be given several times, and together with --versus.")
     private Map<String, String> settings = Map.of();
     @Option(names = "--turns", hidden = true,
             description = "Answer another bench on standard input and output (org.zoetrope.bench.Turns).")
@@ -96,6 +97,9 @@ final class BenchCommand implements Callable<Integer> {
             throw new UsageException(
                     "--against and --svg are of one build; leave them out beside --versus and --setting, "
                             + "which give the ratio themselves");
+        }
+        if (only.isEmpty()) {
+            return;
         }
         var all = Bench.names(plan().only(List.of()), types, Optional.of(Installation.find().model(model)));
         var unknown = only.stream().filter(word -> all.stream().noneMatch(name -> name.contains(word))).toList();

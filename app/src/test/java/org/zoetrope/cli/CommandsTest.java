@@ -59,8 +59,8 @@ class CommandsTest {
     void theDoctorNamesWhatItFound() {
         assertThat(type("doctor").succeeds().out()).contains("java ").contains("libtorch").contains("ffmpeg")
                 .contains("LGPL").contains("cuda")
-                .containsPattern(
-                        "float32 +layers \\d+, attention \\d+, cogvideox decoder \\d+, wan decoder \\d+ billion operations a second")
+                .containsPattern("float32 +layers \\d+, attention \\d+, cogvideox decoder \\d+, wan decoder \\d+ "
+                        + "billion operations a second")
                 .containsPattern("bfloat16 +layers").containsPattern("large models +run in (float32|bfloat16) \\(");
     }
 

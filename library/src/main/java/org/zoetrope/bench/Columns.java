@@ -2,6 +2,7 @@ package org.zoetrope.bench;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 
 /// Lines of cells as text, each column as wide as its widest cell. The first two are words, and the seventh; others are
 /// numbers and end together.
@@ -21,5 +22,10 @@ final class Columns {
             text.append(row.toString().stripTrailing()).append('\n');
         }
         return text.toString();
+    }
+
+    /// A ratio as a cell.
+    static String number(double value) {
+        return String.format(Locale.ROOT, "%.2f", value);
     }
 }

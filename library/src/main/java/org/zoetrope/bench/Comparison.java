@@ -48,8 +48,8 @@ public record Comparison(String version, String first, String second, List<Row> 
         var lines = new ArrayList<List<String>>();
         lines.add(List.of("case", "type", "first", "second", "speed, second over first", "of all rounds", ""));
         for (var row : rows) {
-            lines.add(List.of(row.name, row.dtype, seconds(row.firstSeconds), seconds(row.secondSeconds), number(row.ratio),
-                    "%s to %s".formatted(number(row.least), number(row.most)), ""));
+            lines.add(List.of(row.name, row.dtype, seconds(row.firstSeconds), seconds(row.secondSeconds), Columns.number(row.ratio),
+                    "%s to %s".formatted(Columns.number(row.least), Columns.number(row.most)), ""));
         }
         return "first   %s%nsecond  %s%n%n%s%s".formatted(first, second, Columns.of(lines),
                 unknown.isEmpty() ? "" : "not in both: %s%n".formatted(String.join(", ", unknown)));
@@ -57,9 +57,5 @@ public record Comparison(String version, String first, String second, List<Row> 
 
     private static String seconds(double value) {
         return String.format(Locale.ROOT, "%.3g s", value);
-    }
-
-    private static String number(double value) {
-        return String.format(Locale.ROOT, "%.2f", value);
     }
 }

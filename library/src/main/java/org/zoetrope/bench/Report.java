@@ -44,7 +44,7 @@ public record Report(String version, Host host, List<Row> rows) {
         var lines = new ArrayList<List<String>>();
         lines.add(List.of("case", "type", "speed", "of its yardstick", "by core time", "peak memory", ""));
         for (var row : rows) {
-            lines.add(List.of(row.name(), row.dtype(), row.rate(), share(row), number(row.coreFraction()),
+            lines.add(List.of(row.name(), row.dtype(), row.rate(), share(row), Columns.number(row.coreFraction()),
                     String.format(Locale.ROOT, "%.2f GB", row.peakBytes() / 1e9), row.paced()));
         }
         return machine() + "\n" + Columns.of(lines);
@@ -69,13 +69,9 @@ public record Report(String version, Host host, List<Row> rows) {
         lines.add(List.of("case", "type", "before", "now", "ratio"));
         for (var now : rows) {
             before.rows.stream().filter(now::isOf).findFirst().ifPresent(then -> lines.add(List.of(now.name(),
-                    now.dtype(), number(then.fraction()), number(now.fraction()),
-                    number(now.fraction() / then.fraction()))));
+                    now.dtype(), Columns.number(then.fraction()), Columns.number(now.fraction()),
+                    Columns.number(now.fraction() / then.fraction()))));
         }
         return Columns.of(lines);
-    }
-
-    private static String number(double value) {
-        return String.format(Locale.ROOT, "%.2f", value);
     }
 }
