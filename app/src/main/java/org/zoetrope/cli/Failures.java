@@ -2,6 +2,7 @@ package org.zoetrope.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import org.zoetrope.bench.BenchException;
 import org.zoetrope.diffusion.SamplingException;
 import org.zoetrope.hub.HubException;
 import org.zoetrope.media.MediaException;
@@ -59,7 +60,8 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
         return switch (e) {
             case RequestException _, UsageException _ -> said(e, MISTAKEN);
             case ConfigException _, WeightsException _, ShapeException _, MediaException _ -> said(e, FAILED);
-            case SamplingException _, GenerationException _, HubException _, ServerException _ -> said(e, FAILED);
+            case SamplingException _, GenerationException _, HubException _, ServerException _, BenchException _ ->
+                said(e, FAILED);
             case UncheckedIOException u -> said("%s".formatted(String.valueOf(u.getCause())), FAILED);
             case IOException _ -> said(e.toString(), FAILED);
             case OutOfMemoryError _ -> said(e + "\n  fix    ask for fewer or smaller frames, or give Java more with "

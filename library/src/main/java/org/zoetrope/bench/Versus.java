@@ -47,7 +47,8 @@ public final class Versus implements AutoCloseable {
     ///
     /// @param model  a folder to generate a video with, or none
     /// @param wanted number types of the networks
-    /// @throws IOException if one of the processes does not start, does not know how to be asked, or ends
+    /// @throws BenchException if one of the processes does not know how to be asked, or ends
+    /// @throws IOException    if it does not start
     public static Comparison run(Plan plan, List<DType> wanted, Optional<Path> model, Side first, Side second, Bench.Listener listener)
             throws IOException {
         var rows = new ArrayList<Comparison.Row>();
@@ -125,8 +126,8 @@ public final class Versus implements AutoCloseable {
         return line;
     }
 
-    private IOException failure(String what) {
-        return new IOException("%s cannot be measured in turns: its process %s%n  command %s%n  fix     see what it said above; a build of before \"bench --versus\" knows no turns, compare reports of --json then"
+    private BenchException failure(String what) {
+        return new BenchException("%s cannot be measured in turns: its process %s%n  command %s%n  fix     see what it said above; a build of before \"bench --versus\" knows no turns, compare reports of --json then"
                 .formatted(side.label, what, String.join(" ", side.command)));
     }
 

@@ -207,7 +207,7 @@ class BenchTest {
         comparison.writeJson(file);
         assertThat(Comparison.read(file)).isEqualTo(comparison);
         assertThatThrownBy(() -> Versus.run(plan, List.of(DType.FLOAT32), Optional.empty(), here, side("older", Deaf.class.getName()),
-                silent(false))).isInstanceOf(IOException.class).hasMessageContaining("older cannot be measured in turns")
+                silent(false))).isInstanceOf(BenchException.class).hasMessageContaining("older cannot be measured in turns")
                 .hasMessageContaining("Unknown option").hasMessageContaining("--json");
     }
 }
