@@ -6,7 +6,7 @@ import java.util.List;
 /// Attention on a CPU as products over tiles: some queries of one head and their scores among some keys, few enough to stay in the
 /// cache of the core that computes them. Memory is linear in tokens. Gradients do not flow through it.
 final class TiledAttention {
-    private static final long MOST_ROWS = 512, MOST_COLUMNS = 4096; // of a tile, see docs/performance.md
+    private static final long MOST_ROWS = 512, MOST_COLUMNS = 4096, MOST_SCORES = 1 << 20; // of a tile, see docs/performance.md
     private static final long PARTS_PER_THREAD = 4; // so that none has much to do when the others are done
 
     // What a thread computes with: a tile, and a narrower one where columns are left over.
@@ -26,7 +26,7 @@ final class TiledAttention {
 
     /// Whether all scores together are so few that one product of all heads is best.
     static boolean isOneTile(Tensor q, Tensor k) {
-        return q.size(0) * q.size(1) * q.size(2) * k.size(2) <= MOST_ROWS * MOST_COLUMNS;
+        return q.size(0) * q.size(1) * q.size(2) * k.size(2) <= 2 * MOST_SCORES;
     }
 
     /// softmax(q k^T scale) v, the softmax in float32 inside.
@@ -38,7 +38,7 @@ final class TiledAttention {
     static Tensor of(Tensor q, Tensor k, Tensor v, double scale) {
         var heads = q.size(0) * q.size(1);
         var queries = q.size(2);
-        var rows = evenly(queries, MOST_ROWS);
+        var rows = evenly(queries, Math.min(MOST_ROWS, MOST_SCORES / evenly(k.size(2), MOST_COLUMNS)));
         var tiles = Math.ceilDiv(queries, rows);
         var parts = Math.clamp(Math.ceilDiv(PARTS_PER_THREAD * Torch.threads(), heads), 1, tiles);
         var rowsOfPart = Math.ceilDiv(tiles, parts) * rows;
