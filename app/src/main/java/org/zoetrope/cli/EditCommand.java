@@ -21,7 +21,6 @@ import org.zoetrope.media.VideoWriter;
 import org.zoetrope.pipeline.Machine;
 import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
-import org.zoetrope.tensor.Torch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -102,9 +101,7 @@ final class EditCommand implements Callable<Integer> {
                     latents.save(kept);
                 }
                 var info = finished(editor, latents, source, target, kept, sound, stages);
-                zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s, with at most %s of memory",
-                        target, OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
-                        Terminal.bytes(Torch.peakResidentBytes()));
+                zoetrope.terminal().result("%s", writing.isQuiet() ? target : OutputFile.report(target, info, start));
             }
         }
         return 0;

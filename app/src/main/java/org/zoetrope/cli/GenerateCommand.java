@@ -23,7 +23,6 @@ import org.zoetrope.pipeline.Smaller;
 import org.zoetrope.pipeline.Speeds;
 import org.zoetrope.pipeline.VideoModel;
 import org.zoetrope.tensor.DType;
-import org.zoetrope.tensor.Torch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -93,9 +92,7 @@ final class GenerateCommand implements Callable<Integer> {
             try (var latents = writing.resumes() ? resumed(opened, kept)
                     : denoised(opened, prompt, target, kept, stages)) {
                 var info = finished(opened, latents, target, kept, stages);
-                zoetrope.terminal().result(writing.isQuiet() ? "%s" : "wrote %s: %s in %s, with at most %s of memory",
-                        target, OutputFile.described(info), Terminal.duration((System.nanoTime() - start) / 1e9),
-                        Terminal.bytes(Torch.peakResidentBytes()));
+                zoetrope.terminal().result("%s", writing.isQuiet() ? target : OutputFile.report(target, info, start));
             }
         }
         return 0;

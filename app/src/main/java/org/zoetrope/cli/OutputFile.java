@@ -9,6 +9,7 @@ import java.util.Optional;
 import org.zoetrope.media.MediaException;
 import org.zoetrope.media.MediaInfo;
 import org.zoetrope.media.VideoWriter;
+import org.zoetrope.tensor.Torch;
 
 /// A file that a long run will write.
 final class OutputFile {
@@ -38,12 +39,21 @@ final class OutputFile {
         }
     }
 
-    /// What was written, in words.
-    static String described(MediaInfo info) {
-        var bytes = size(info.path());
-        return info.frameCount() == 1 ? "a picture of %d x %d, %s".formatted(info.width(), info.height(), bytes)
-                : String.format(Locale.ROOT, "%d frames of %d x %d, %.1f s, %s", info.frameCount(), info.width(),
-                        info.height(), info.frameCount() / info.fps(), bytes);
+    /// What was written, in words, how long it took since `start` (`System.nanoTime`), and with how much memory.
+    static String report(Path target, MediaInfo info, long start) {
+        return "wrote %s in %s, with at most %s of memory".formatted(described(target, info),
+                Terminal.duration((System.nanoTime() - start) / 1e9), Terminal.bytes(Torch.peakResidentBytes()));
+    }
+
+    private static String described(Path target, MediaInfo info) {
+        var file = target.resolveSibling(String.valueOf(info.path().getFileName()));
+        if (info.frameCount() == 1) {
+            return "%s: a picture of %d x %d, %s".formatted(file, info.width(), info.height(), size(info.path()));
+        }
+        var frames = String.format(Locale.ROOT, "%d frames of %d x %d, %.1f s", info.frameCount(), info.width(),
+                info.height(), info.frameCount() / info.fps());
+        return file.equals(target) ? "%s: %s, %s".formatted(file, frames, size(file))
+                : "%s and the %d after it: %s".formatted(file, info.frameCount() - 1, frames);
     }
 
     private static String size(Path file) {

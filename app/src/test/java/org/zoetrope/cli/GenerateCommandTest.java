@@ -114,8 +114,11 @@ class GenerateCommandTest {
     @ValueSource(strings = {"clip.gif", "clip.webp", "clip.png", "clip.webm", "deeper/clip.mkv"})
     void theExtensionChoosesTheFormat(String name) {
         target = folder.resolve(name);
-        generate("x").succeeds();
+        var typed = generate("x").succeeds();
         assertThat(VideoReader.read(target).count()).isEqualTo(5);
+        assertThat(typed.out()).contains("wrote " + (name.equals("clip.png")
+                ? folder.resolve("clip-0000.png") + " and the 4 after it"
+                : target) + ": 5 frames of 64 x 64");
     }
 
     @Test
