@@ -59,12 +59,16 @@ class BrowserPlaybackTest {
                 const tell = text => fetch('/said', {method: 'POST', body: text});
                 v.onerror = () => tell('error ' + v.error.message);
                 v.onloadeddata = () => { v.currentTime = 0.9; };
-                v.onseeked = () => {
-                    const c = document.createElement('canvas'); c.width = v.videoWidth; c.height = v.videoHeight;
-                    const g = c.getContext('2d'); g.drawImage(v, 0, 0);
-                    const rgb = [16, 48, 80, 112].map(x => [...g.getImageData(x, 60, 1, 1).data].slice(0, 3).join(','));
+                const c = document.createElement('canvas'), g = c.getContext('2d');
+                // The frame may be there for the video and not yet for the canvas, which then stays transparent.
+                const draw = triesLeft => {
+                    c.width = v.videoWidth; c.height = v.videoHeight; g.drawImage(v, 0, 0);
+                    const pixels = [16, 48, 80, 112].map(x => [...g.getImageData(x, 60, 1, 1).data]);
+                    if (triesLeft > 0 && pixels.some(p => p[3] === 0)) return setTimeout(draw, 50, triesLeft - 1);
+                    const rgb = pixels.map(p => p.slice(0, 3).join(','));
                     tell(['ready', v.readyState, v.videoWidth, v.videoHeight, v.duration, rgb.join(';')].join(' '));
                 };
+                v.onseeked = () => draw(200);
                 </script>
                 """.formatted(extension), file);
         var found = Pattern.compile("ready (\\d) (\\d+) (\\d+) ([\\d.]+) ([\\d,;]+)").matcher(said);
