@@ -39,10 +39,14 @@ public record OpenOptions(Optional<DType> dtype, Device device, Residency reside
 
     /// How the two predictions of classifier-free guidance are computed. The results agree to rounding.
     public enum Branches {
-        /// Together where the activations are small, apart otherwise.
+        /// Where the activations are small, at the same time: side by side if there is a thread for each and no more, else
+        /// together. Apart otherwise, and together where a run remembers what it may take over.
         AUTO,
         /// As one batch of two, which uses the machine better.
         TOGETHER,
+        /// At the same time, each on a thread of its own: better still where there are two. In runs that remember what they
+        /// may take over, and on other devices than the CPU, as [#TOGETHER].
+        SIDE_BY_SIDE,
         /// One after the other, in half the memory.
         APART
     }

@@ -27,6 +27,7 @@ import org.zoetrope.nn.FeatureCache;
 import org.zoetrope.nn.FeatureCache.Branch;
 import org.zoetrope.nn.Pass;
 import org.zoetrope.nn.Reuse;
+import org.zoetrope.pipeline.OpenOptions.Branches;
 import org.zoetrope.tensor.DType;
 import org.zoetrope.tensor.Device;
 import org.zoetrope.tensor.Rng;
@@ -58,7 +59,7 @@ public final class VideoModel implements AutoCloseable {
     private static final long GIB = 1L << 30;
     private static final long KEPT = 4 * GIB; // weights below this stay in memory, all of them
     private static final long WHOLE_PICTURES = 2 * GIB; // a chunk above this is decoded in tiles
-    private static final long ONE_BATCH = GIB / 2; // activations above this run the two branches of a step one by one
+    private static final long ONE_BATCH = GIB / 2; // of activations: with more, the two branches of a step run one by one
 
     private final Parts parts;
     private final OpenOptions options;
@@ -468,14 +469,18 @@ public final class VideoModel implements AutoCloseable {
             return pushed(run, input, step, prompted, prompted);
         }
         var uncond = run.features.uncond().get();
-        if (inOneBatch(run.order.recipe(), uncond.size(1)) && Arrays.equals(uncond.shape(), cond.shape())) {
-            var both = run.forward(Tensor.cat(List.of(input, input), 0), step, Tensor.cat(List.of(uncond, cond), 0),
-                    start.picture().map(p -> Tensor.cat(List.of(p, p), 0)), Branch.UNCOND, Branch.COND).chunk(2, 0);
-            return pushed(run, input, step, guidance.combine(both.get(1), both.get(0), step), both.get(1));
-        }
-        var prompted = Scope.run(() -> run.forward(input, step, cond, start.picture(), Branch.COND));
-        var unprompted = Scope.run(() -> run.forward(input, step, uncond, start.picture(), Branch.UNCOND));
-        return pushed(run, input, step, guidance.combine(prompted, unprompted, step), prompted);
+        var how = branches(run.order, uncond.size(1));
+        var both = switch (how == Branches.TOGETHER && !Arrays.equals(uncond.shape(), cond.shape()) ? Branches.APART : how) {
+            case TOGETHER -> run.forward(Tensor.cat(List.of(input, input), 0), step, Tensor.cat(List.of(cond, uncond), 0),
+                    start.picture().map(p -> Tensor.cat(List.of(p, p), 0)), Branch.COND, Branch.UNCOND).chunk(2, 0);
+            case SIDE_BY_SIDE -> Torch.sideBySide(List.of(
+                    () -> run.forward(input, step, cond, start.picture(), Branch.COND),
+                    () -> run.forward(input, step, uncond, start.picture(), Branch.UNCOND)));
+            case APART, AUTO -> List.of(
+                    Scope.run(() -> run.forward(input, step, cond, start.picture(), Branch.COND)),
+                    Scope.run(() -> run.forward(input, step, uncond, start.picture(), Branch.UNCOND)));
+        };
+        return pushed(run, input, step, guidance.combine(both.getFirst(), both.getLast(), step), both.getFirst());
     }
 
     /// A guided prediction, pushed away from that of the network without some blocks if the order says so.
@@ -494,14 +499,17 @@ public final class VideoModel implements AutoCloseable {
         return model.predict(input, timestep, prompt, picture, pass).to(DType.FLOAT32);
     }
 
-    private boolean inOneBatch(Recipe recipe, long textTokens) {
-        return switch (options.branches()) {
-            case TOGETHER -> true;
-            case APART -> false;
-            case AUTO -> parts.denoiseBytes(textTokens,
-                    parts.videoTokens(recipe.width(), recipe.height(), recipe.frames()), network.dtype(),
-                    2) < ONE_BATCH;
-        };
+    /// How the two predictions of a step are computed: what is asked for, as far as it can be had.
+    private Branches branches(Order order, long words) {
+        var wanted = options.branches() == Branches.AUTO ? automatic(words, videoTokens(order.recipe())) : options.branches();
+        var mayPart = order.reuse().isEmpty() && options.device().kind() == Device.Kind.CPU;
+        return wanted == Branches.SIDE_BY_SIDE && !mayPart ? Branches.TOGETHER : wanted;
+    }
+
+    private Branches automatic(long words, long tokens) {
+        return parts.denoiseBytes(words, tokens, network.dtype(), 2) >= ONE_BATCH ? Branches.APART
+                : Torch.threads() == 2 ? Branches.SIDE_BY_SIDE
+                : Branches.TOGETHER;
     }
 
     // ---------------------------------------------------------------- latents to frames
@@ -612,7 +620,7 @@ public final class VideoModel implements AutoCloseable {
     private long denoiseBytes(Order order, long words) {
         var r = order.recipe();
         var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
-        return parts.denoiseBytes(words, videoTokens(r), network.dtype(), branches == 2 && inOneBatch(r, words) ? 2 : 1)
+        return parts.denoiseBytes(words, videoTokens(r), network.dtype(), branches(order, words) == Branches.APART ? 1 : branches)
                 + order.reuse().map(reuse -> branches * Estimate.kept(reuse, parts.geometry(),
                         parts.sequence(words, videoTokens(r)), network.dtype())).orElse(0L);
     }
@@ -647,7 +655,7 @@ public final class VideoModel implements AutoCloseable {
     private Estimate.Stage denoiseWork(Order order, long words) {
         var r = order.recipe();
         var tokens = parts.sequence(words, videoTokens(r));
-        var batch = inOneBatch(r, words) && !(order.guidance() instanceof Guidance.Off) ? 2 : 1;
+        var batch = branches(order, words) == Branches.APART || order.guidance() instanceof Guidance.Off ? 1 : 2;
         double calls = order.plan().steps().stream().mapToLong(step -> order.guidance().needsUncond(step) ? 2 : 1).sum()
                 + (order.skip().isPresent() ? order.plan().steps().size() : 0);
         double all = calls * parts.denoiseFlops(words, videoTokens(r)), attention = calls * parts.attentionFlops(words, videoTokens(r));

@@ -47,7 +47,9 @@ class PublishedPipelineTest {
     @ParameterizedTest
     @CsvSource({"cogvideox-2b-ddim, TOGETHER, TOGETHER", "cogvideox-2b-ddim, APART, ONE_AT_A_TIME",
             "cogvideox-5b-rope-dynamic-cfg, TOGETHER, ONE_AT_A_TIME", "cogvideox-5b-rope-dynamic-cfg, APART, TOGETHER",
-            "wan-t2v-unipc, TOGETHER, ONE_AT_A_TIME", "wan-t2v-unipc, APART, TOGETHER"})
+            "wan-t2v-unipc, TOGETHER, ONE_AT_A_TIME", "wan-t2v-unipc, APART, TOGETHER",
+            "cogvideox-2b-ddim, SIDE_BY_SIDE, TOGETHER", "cogvideox-5b-rope-dynamic-cfg, SIDE_BY_SIDE, ONE_AT_A_TIME",
+            "wan-t2v-unipc, SIDE_BY_SIDE, TOGETHER"})
     void theLatentsOfEveryStepAndTheFramesMatchTheReference(String name, Branches branches, Residency residency) {
         var golden = Golden.open("pipelines/" + name);
         try (var model = VideoModel.open(golden.folder(),

@@ -64,7 +64,7 @@ class ReuseTest {
     @ParameterizedTest
     @ValueSource(strings = {COG_VIDEO_X, WAN})
     void nothingTakenOverIsTheRunItselfToTheBit(String name) {
-        try (var model = opened(name, Branches.AUTO)) {
+        try (var model = opened(name, Branches.TOGETHER)) {
             var run = new Run(name, model);
             var plain = run.latents(Run.request());
             assertThat(run.heard).noneMatch(p -> p instanceof Progress.Reused);
@@ -80,10 +80,10 @@ class ReuseTest {
     @ParameterizedTest
     @ValueSource(strings = {COG_VIDEO_X, WAN})
     void theFirstAndTheLastStepAreComputed(String name) {
-        for (var branches : List.of(Branches.TOGETHER, Branches.APART)) {
+        for (var branches : List.of(Branches.TOGETHER, Branches.SIDE_BY_SIDE, Branches.APART)) {
             try (var model = opened(name, branches)) {
                 var run = new Run(name, model);
-                var calls = branches == Branches.TOGETHER ? STEPS : 2 * STEPS;
+                var calls = branches == Branches.APART ? 2 * STEPS : STEPS;
                 var blocks = model.geometry().blocks();
                 var taken = run.latents(Run.request().reuse(Reuse.Stack.usual().threshold(1e9)));
                 assertThat(taken).isNotEqualTo(run.latents(Run.request()));

@@ -114,10 +114,12 @@ class VideoModelTest {
     // ---------------------------------------------------------------- choices that must not matter
 
     @Test
-    void branchesInOneBatchEqualBranchesOneByOne() {
+    void branchesInOneBatchEqualBranchesOneByOneAndSideBySide() {
         try (var together = VideoModel.open(published, OpenOptions.defaults().branches(Branches.TOGETHER));
+                var side = VideoModel.open(published, OpenOptions.defaults().branches(Branches.SIDE_BY_SIDE));
                 var apart = VideoModel.open(published, OpenOptions.defaults().branches(Branches.APART))) {
             assertThat(distance(latents(together, BOAT), latents(apart, BOAT))).isLessThan(1e-5);
+            assertThat(distance(latents(side, BOAT), latents(apart, BOAT))).isLessThan(1e-5);
         }
     }
 

@@ -3,6 +3,8 @@ package org.zoetrope.tensor;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -15,6 +17,7 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /// Threads that work on the parts of one operation, each with a core to itself: what a part computes with stays in the cache of
 /// its core, and nobody waits for the others but once, at the end.
@@ -47,6 +50,23 @@ final class Team {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
+    }
+
+    /// Computes tensors, as many at a time as an operation may use threads, each in a thread of its own whose operations have no
+    /// other, and returns them in the scope of the caller. Gradients are not recorded.
+    static List<Tensor> compute(List<Supplier<Tensor>> bodies) {
+        var results = new @Nullable Tensor[bodies.size()];
+        try {
+            OpenBlas.onOneThread(() -> {
+                share(results.length, () -> results, (all, index) -> all[index] = Torch.withoutGradients(
+                        () -> Scope.disown(bodies.get(index).get().detach())));
+                return results;
+            });
+        } catch (RuntimeException e) {
+            Stream.of(results).filter(Objects::nonNull).forEach(Tensor::close); // of the bodies that did not fail
+            throw e;
+        }
+        return Stream.of(results).map(Objects::requireNonNull).peek(result -> result.moveTo(null, Scope.current())).toList();
     }
 
     /// Does parts 0 to `count` - 1, all at once, and returns when all are done. Parts may wait for each other.

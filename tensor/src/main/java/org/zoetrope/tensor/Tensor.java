@@ -46,7 +46,7 @@ public final class Tensor {
         return tensor;
     }
 
-    void moveTo(Scope from, @Nullable Scope to) {
+    void moveTo(@Nullable Scope from, @Nullable Scope to) {
         if (owner == from) {
             owner = to;
             if (to != null) {
