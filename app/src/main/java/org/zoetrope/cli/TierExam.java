@@ -49,7 +49,8 @@ final class TierExam {
     /// @param count clips at each speed, of prompts with one object: half of them combinations of training, half not
     TierExam(Path folder, OpenOptions options, RequestOptions asked, long seed, int count, Stages stages) {
         this.folder = folder;
-        this.options = options;
+        // As runs that remember compute them: clips differ by what a row leaves out, and not by rounding as well.
+        this.options = options.branches(OpenOptions.Branches.TOGETHER);
         this.asked = asked;
         this.seed = seed;
         cases = Stream.concat(Prompts.draw(seed, count / 2, Split.TRAIN, 1).stream(),
