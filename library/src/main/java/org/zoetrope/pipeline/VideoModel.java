@@ -59,6 +59,8 @@ public final class VideoModel implements AutoCloseable {
     private static final long GIB = 1L << 30;
     private static final long KEPT = 4 * GIB; // weights below this stay in memory, all of them
     private static final long WHOLE_PICTURES = 2 * GIB; // a chunk above this is decoded in tiles
+    // Each thread keeps what its tensors leave to itself, out of the autoencoder's reach; below this new pages cost more than it is worth.
+    private static final long KEPT_APART = 32L << 20;
     private static final long ONE_BATCH = GIB / 2; // of activations: with more, the two branches of a step run one by one
 
     private final Parts parts;
@@ -453,6 +455,10 @@ public final class VideoModel implements AutoCloseable {
                 listener.after(new Checkpoint(order.recipe(), move.to(), rng.state()), () -> sampler.clean(move));
             }).x();
             order.reuse().ifPresent(_ -> listener.on(new Progress.Reused(cache.counts())));
+            long words = features.cond().size(1);
+            if (branches(order, words) == Branches.SIDE_BY_SIDE && denoiseBytes(order, words) > KEPT_APART) {
+                Torch.giveBackMemory();
+            }
             return latents;
         }
     }
@@ -499,8 +505,11 @@ public final class VideoModel implements AutoCloseable {
         return model.predict(input, timestep, prompt, picture, pass).to(DType.FLOAT32);
     }
 
-    /// How the two predictions of a step are computed: what is asked for, as far as it can be had.
+    /// How the two predictions of a step are computed: what is asked for, as far as it can be had. One alone is apart.
     private Branches branches(Order order, long words) {
+        if (order.guidance() instanceof Guidance.Off) {
+            return Branches.APART;
+        }
         var wanted = options.branches() == Branches.AUTO ? automatic(words, videoTokens(order.recipe())) : options.branches();
         var mayPart = order.reuse().isEmpty() && options.device().kind() == Device.Kind.CPU;
         return wanted == Branches.SIDE_BY_SIDE && !mayPart ? Branches.TOGETHER : wanted;
@@ -620,7 +629,7 @@ public final class VideoModel implements AutoCloseable {
     private long denoiseBytes(Order order, long words) {
         var r = order.recipe();
         var branches = order.guidance() instanceof Guidance.Off ? 1 : 2;
-        return parts.denoiseBytes(words, videoTokens(r), network.dtype(), branches(order, words) == Branches.APART ? 1 : branches)
+        return parts.denoiseBytes(words, videoTokens(r), network.dtype(), branches(order, words) == Branches.APART ? 1 : 2)
                 + order.reuse().map(reuse -> branches * Estimate.kept(reuse, parts.geometry(),
                         parts.sequence(words, videoTokens(r)), network.dtype())).orElse(0L);
     }
@@ -655,7 +664,7 @@ public final class VideoModel implements AutoCloseable {
     private Estimate.Stage denoiseWork(Order order, long words) {
         var r = order.recipe();
         var tokens = parts.sequence(words, videoTokens(r));
-        var batch = branches(order, words) == Branches.APART || order.guidance() instanceof Guidance.Off ? 1 : 2;
+        var batch = branches(order, words) == Branches.APART ? 1 : 2;
         double calls = order.plan().steps().stream().mapToLong(step -> order.guidance().needsUncond(step) ? 2 : 1).sum()
                 + (order.skip().isPresent() ? order.plan().steps().size() : 0);
         double all = calls * parts.denoiseFlops(words, videoTokens(r)), attention = calls * parts.attentionFlops(words, videoTokens(r));
